@@ -1,0 +1,78 @@
+"""When to ask again, and how long to wait: values and pure functions, no clock of their own.
+
+Promise 5 of the design: statuses 429, 500, 502, 503 and 504 are asked again at most 3 times,
+after ``backoff_factor`` · 2ⁿ seconds (2, 4, 8) times uniform(1, 1.25). ``Retry-After`` (RFC 9110
+10.2.3: seconds or an HTTP date) overrides the delay, pauses the whole connection, and draws on a
+budget of its own instead of the three tries.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+
+REQUEST_BUDGET = 15 * 60.0
+RUN_BUDGET = 60 * 60.0
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """What to retry: as in the config's ``client.retry``."""
+
+    statuses: frozenset[int] = frozenset({429, 500, 502, 503, 504})
+    max_retries: int = 3
+    backoff_factor: float = 2.0
+
+    def delay(self, retry: int, uniform: Callable[[float, float], float]) -> float:
+        """Seconds before the retry with this number (0, 1, 2 …)."""
+        return self.backoff_factor * 2.0**retry * uniform(1.0, 1.25)
+
+
+@dataclass
+class Budget:
+    """Seconds of ``Retry-After`` that a run may still wait, shared by all its requests.
+
+    Pauses overlap (many answers say "come back at 12:00"), so what counts is how far the
+    connection's own pause moves, not the sum of what each request was told.
+    """
+
+    left: float = field(default=RUN_BUDGET)
+
+    def take(self, seconds: float) -> bool:
+        """Take so many seconds; False (and nothing taken) when there are not enough left."""
+        if seconds > self.left:
+            return False
+        self.left -= max(0.0, seconds)
+        return True
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds to wait as the answer says, at least 1; None where it does not say, or nonsense.
+
+    ``now``: seconds since the epoch, to which an HTTP date is held.
+    """
+    value = headers.get("retry-after", "").strip()
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            moment = parsedate_to_datetime(value)
+        except (TypeError, ValueError):
+            return None
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=timezone.utc)
+        seconds = moment.timestamp() - now
+    if not math.isfinite(seconds):
+        return None
+    return max(1.0, seconds)
+
+
+def come_back_at(now: float, seconds: float) -> datetime:
+    """The UTC time so many seconds from ``now`` (seconds since the epoch), for people."""
+    latest = datetime(9999, 1, 1, tzinfo=timezone.utc).timestamp()
+    return datetime.fromtimestamp(min(now + seconds, latest), timezone.utc).replace(microsecond=0)
