@@ -1,0 +1,247 @@
+"""One file's bytes on their way: the `http.Writer` of a transfer.
+
+Small files are hashed and written in one go; larger ones go to the partial as they come. A body
+that breaks off goes on where it stopped (Range with If-Range) if the vendor allows it, and starts
+again if it does not; bytes of two versions are never joined.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Mapping
+
+from . import checksums
+from .errors import FilehaulError, TemporaryError, VendorError
+from .http import Head
+from .models import Task
+from .redact import redact
+from .sink import Folder, trouble
+
+_SPILL = 256 * 1024  # below this, a file is written at once when it is whole
+_GATHER = 1024 * 1024
+_MISMATCHES = 3
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)\Z")
+_HTML_NAMES = (".html", ".htm", ".xhtml", ".shtml", ".mhtml", ".asp", ".aspx", ".php", ".jsp")
+
+
+class MismatchError(TemporaryError):
+    """The bytes that came are not the bytes that were listed."""
+
+    kind = "mismatch"
+
+
+class Meter:
+    """Bytes received so far, for whoever watches."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+
+class Download:
+    """The bytes of one task. `verified_by` and `sha256` tell after `end` how it went."""
+
+    def __init__(self, task: Task, sink: Folder, partial: str, meter: Meter) -> None:
+        self.task = task
+        self.sink = sink
+        self.partial = partial
+        self.meter = meter
+        self.size = 0
+        self.sha256 = ""
+        self.verified_by = "none"
+        self._wanted = checksums.strongest(task.file.checksum) if task.verify != "size" else None
+        if task.verify == "none":
+            self._wanted = None
+        self._descriptor = -1
+        self._parts: list[bytes] = []
+        self._gathered = 0
+        self._mismatches = 0
+        self._validator = ""
+        self._html = False
+        self._most = 0
+        self._reset()
+
+    @property
+    def progress(self) -> int:
+        """The furthest that any attempt has come: starting again is not progress."""
+        self._most = max(self._most, self.size)
+        return self._most
+
+    def _reset(self) -> None:
+        """From the first byte on."""
+        self.size = 0
+        self._parts = []
+        self._gathered = 0
+        self._ours = checksums.new("sha256")
+        theirs = self._wanted[0] if self._wanted else "sha256"
+        self._theirs = None if theirs == "sha256" else checksums.new(theirs)
+        if self._descriptor >= 0:
+            os.ftruncate(self._descriptor, 0)
+            os.lseek(self._descriptor, 0, os.SEEK_SET)
+
+    # -- the seam to http ------------------------------------------------------------------
+
+    def resume(self) -> Mapping[str, str]:
+        """Range and If-Range, where something was kept and can be told from another version."""
+        if not self.size or not (self._validator or self._wanted):
+            self._reset()
+            return {}
+        headers = {"Range": f"bytes={self.size}-"}
+        if self._validator:
+            headers["If-Range"] = self._validator
+        return headers
+
+    def begin(self, head: Head) -> None:
+        """200: the whole file. 206: the rest of it, if it is the rest that was asked for."""
+        if head.status == 206 and self.size:
+            self._continue(head)
+            return
+        if head.status != 200:
+            raise VendorError(
+                f"HTTP {head.status} is not the file",
+                where=redact(head.url),
+                hint="the vendor answers content.path with something else: check it",
+            )
+        self._reset()
+        etag = head.headers.get("etag", "")
+        # RFC 9110 13.1.5: a weak etag does not promise equal bytes.
+        self._validator = etag if etag and not etag.startswith("W/") else ""
+        self._validator = self._validator or head.headers.get("last-modified", "")
+        kind = head.headers.get("content-type", "").partition(";")[0].strip().lower()
+        self._html = kind in ("text/html", "application/xhtml+xml") and not self._is_html()
+
+    def _is_html(self) -> bool:
+        names = (self.task.file.name or "", self.task.target)
+        return any(name.lower().endswith(_HTML_NAMES) for name in names)
+
+    def _continue(self, head: Head) -> None:
+        match = _CONTENT_RANGE.match(head.headers.get("content-range", "").strip())
+        etag = head.headers.get("etag", "")
+        other = bool(self._validator.startswith('"') and etag and etag != self._validator)
+        if match is None or int(match[1]) != self.size or other:
+            self._reset()
+            self._validator = ""
+            self._most = max(self._most, 1)
+            raise TemporaryError(
+                "the vendor continued with other bytes than were asked for",
+                where=redact(head.url),
+                hint="the file is fetched from its beginning",
+            )
+
+    def write(self, chunk: bytes) -> None:
+        """Hash and keep."""
+        size = len(chunk)
+        self.size += size
+        self.meter.bytes += size
+        self._ours.update(chunk)
+        if self._theirs is not None:
+            self._theirs.update(chunk)
+        self._parts.append(chunk)
+        self._gathered += size
+        if self._gathered >= (_GATHER if self._descriptor >= 0 else _SPILL):
+            self._spill()
+
+    def end(self) -> None:
+        """The body is whole as far as HTTP can tell; now the bytes are held to the record."""
+        self._verify()
+        self._spill()
+        self._close()
+
+    def _spill(self) -> None:
+        try:
+            if self._descriptor < 0:
+                self._descriptor = self.sink.create(self.partial)
+            if self._parts:
+                _write_all(self._descriptor, self._parts)
+        except OSError as problem:
+            raise trouble(problem, self.sink.root) from problem
+        self._parts = []
+        self._gathered = 0
+
+    def _close(self) -> None:
+        if self._descriptor >= 0:
+            descriptor, self._descriptor = self._descriptor, -1
+            os.close(descriptor)
+
+    # -- are the bytes right? --------------------------------------------------------------
+
+    def _verify(self) -> None:
+        policy, listed = self.task.verify, self.task.file.size
+        self.sha256 = self._ours.hexdigest()
+        if self._wanted is not None:
+            algorithm, wanted = self._wanted
+            found = self.sha256 if self._theirs is None else self._theirs.hexdigest()
+            if found != wanted:
+                if listed is not None and self.size < listed:
+                    self._short(listed)
+                self._mismatch(f"the {algorithm} is {found}, listed as {wanted}")
+            self.verified_by = algorithm
+        elif policy == "checksum":
+            raise VendorError(
+                "verify: checksum, but the vendor's record has no checksum of this file",
+                where=self.task.target,
+                hint="verify: auto takes the strongest that the record offers",
+            )
+        elif policy in ("auto", "size") and listed is not None:
+            if self.size < listed:
+                self._short(listed)
+            if self.size != listed:
+                self._mismatch(f"{self.size:,} bytes came, listed as {listed:,}")
+            self.verified_by = "size"
+        elif policy == "size":
+            raise VendorError(
+                "verify: size, but the vendor's record has no size of this file",
+                where=self.task.target,
+                hint="verify: auto takes the strongest that the record offers",
+            )
+        if self._html and self.verified_by == "none":
+            raise self._page("an HTML page came in the file's place")
+
+    def _short(self, listed: int) -> None:
+        """Cut off without a word: what is there is kept, and the rest is asked for."""
+        if self._html:
+            raise self._page("an HTML page came in the file's place")
+        self._mismatches += 1
+        if self._mismatches < _MISMATCHES:
+            raise TemporaryError(
+                f"the body ended after {self.size:,} of {listed:,} bytes",
+                where=self.task.target,
+                hint="the rest is asked for",
+            )
+        self._mismatch(f"the body ended after {self.size:,} of {listed:,} bytes")
+
+    def _mismatch(self, message: str) -> None:
+        if self._html:
+            raise self._page("an HTML page came in the file's place")
+        self._mismatches += 1
+        self._reset()
+        self._validator = ""
+        if self._mismatches < _MISMATCHES:
+            raise MismatchError(message, where=self.task.target, hint="it is fetched again")
+        raise VendorError(
+            f"{message}, {_MISMATCHES} times",
+            where=self.task.target,
+            hint="the vendor's record is wrong or the file changes while it is read; "
+            "verify: size or none takes it as it comes",
+        )
+
+    def _page(self, message: str) -> FilehaulError:
+        return VendorError(
+            message,
+            where=self.task.target,
+            hint="a login or error page with status 200: check auth and content.path",
+        )
+
+    def abandon(self) -> None:
+        """Let go of the partial's descriptor; the partial itself stays."""
+        with contextlib.suppress(OSError):
+            self._close()
+
+
+def _write_all(descriptor: int, parts: list[bytes]) -> None:
+    """All of it, however few bytes one call takes."""
+    data = parts[0] if len(parts) == 1 else b"".join(parts)
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

@@ -1,0 +1,130 @@
+"""What the destination has: which rows are on their way in which load package.
+
+A package is begun (its load id written down) before dlt may commit it, and its rows count as
+loaded only once the destination confirms that id. Whatever is killed between leaves rows that are
+merely seen; they are loaded again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+if TYPE_CHECKING:
+    from .store import Ledger
+
+
+class PackagesBook:
+    """Table ``packages``, and the marks that its packages leave on rows."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.db = ledger.db
+
+    def notice(self, table: str, rows: Iterable[dict[str, Any]]) -> None:
+        """Rows of a table that is only ever appended to (``rejected``, ``transfer_errors``)."""
+        self.db.executemany(
+            "INSERT INTO notices (table_name, row) VALUES (?, ?)",
+            [(table, orjson.dumps(row).decode()) for row in rows],
+        )
+
+    def begin(self, load_id: str, target: str, listings: Iterable[tuple[str, int]]) -> None:
+        """These rows are now part of this package. Called in the package's own extraction.
+
+        ``listings``: (resource, number) of the listings whose changed files it holds. Receipts,
+        finished listings and notices that are not loaded yet are part of it too.
+        """
+        with self.ledger.transaction():
+            self.db.execute(
+                "INSERT OR REPLACE INTO packages VALUES (?, ?, ?, 'begun', ?)",
+                (load_id, target, orjson.dumps(list(listings)).decode(), time.time_ns() // 1000),
+            )
+            self.db.execute("UPDATE transfers SET package = ? WHERE loaded = 0", (load_id,))
+            self.db.execute("UPDATE notices SET package = ?", (load_id,))
+            self.db.execute(
+                "UPDATE listings SET package = ? WHERE loaded = 0 AND finished_at IS NOT NULL",
+                (load_id,),
+            )
+
+    def open(self) -> list[str]:
+        """Packages that are neither confirmed nor given up."""
+        rows = self.db.execute("SELECT load_id FROM packages WHERE state = 'begun' ORDER BY at")
+        return [str(row[0]) for row in rows]
+
+    def confirm(self, load_id: str) -> None:
+        """The destination has the package: its rows are loaded."""
+        with self.ledger.transaction():
+            for resource, listing in self._listings(load_id):
+                self.db.execute(
+                    "UPDATE files SET loaded_hash = row_hash WHERE resource = ? AND listing = ?"
+                    " AND loaded_hash IS NOT row_hash",
+                    (resource, listing),
+                )
+            for table in ("transfers", "listings"):
+                self.db.execute(
+                    f"UPDATE {table} SET loaded = 1, package = NULL WHERE package = ?",
+                    (load_id,),
+                )
+            self.db.execute("DELETE FROM notices WHERE package = ?", (load_id,))
+            self.db.execute("UPDATE packages SET state = 'loaded' WHERE load_id = ?", (load_id,))
+            self._tidy()
+
+    def give_up(self, load_id: str) -> None:
+        """The package will never arrive: its rows are merely seen."""
+        with self.ledger.transaction():
+            for table in ("transfers", "listings", "notices"):
+                self.db.execute(
+                    f"UPDATE {table} SET package = NULL WHERE package = ?",
+                    (load_id,),
+                )
+            self.db.execute("DELETE FROM packages WHERE load_id = ?", (load_id,))
+
+    def _listings(self, load_id: str) -> list[tuple[str, int]]:
+        row = self.db.execute(
+            "SELECT listings FROM packages WHERE load_id = ?", (load_id,)
+        ).fetchone()
+        return [] if row is None else [(name, number) for name, number in orjson.loads(row[0])]
+
+    def _tidy(self) -> None:
+        self.db.execute(
+            "DELETE FROM packages WHERE state = 'loaded' AND load_id NOT IN"
+            " (SELECT load_id FROM packages WHERE state = 'loaded' ORDER BY at DESC LIMIT 20)"
+        )
+
+    def last_loaded(self, target: str) -> str | None:
+        """The newest package that this destination and dataset confirmed."""
+        row = self.db.execute(
+            "SELECT load_id FROM packages WHERE state = 'loaded' AND target = ?"
+            " ORDER BY at DESC LIMIT 1",
+            (target,),
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def loaded_rows(self, resource: str) -> int:
+        """How many rows of a resource the destination is believed to have."""
+        row = self.db.execute(
+            "SELECT count(*) FROM files WHERE resource = ? AND loaded_hash IS NOT NULL",
+            (resource,),
+        ).fetchone()
+        return int(row[0])
+
+    def forget(self, resource: str | None = None) -> None:
+        """The destination has lost its rows: of one resource, or all of them, ours included."""
+        with self.ledger.transaction():
+            if resource is not None:
+                self.db.execute(
+                    "UPDATE files SET loaded_hash = NULL WHERE resource = ?", (resource,)
+                )
+                return
+            self.db.execute("UPDATE files SET loaded_hash = NULL")
+            self.db.execute("UPDATE transfers SET loaded = 0, package = NULL")
+            self.db.execute("UPDATE listings SET loaded = 0, package = NULL")
+            self.db.execute("DELETE FROM packages")
+
+    def forget_transfers(self) -> None:
+        """The destination has lost table ``transfers``."""
+        with self.ledger.transaction():
+            self.db.execute("UPDATE transfers SET loaded = 0, package = NULL")
