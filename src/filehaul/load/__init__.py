@@ -1,0 +1,15 @@
+"""Arrow to dlt: the catalogue and our own tables, and the book of what has arrived.
+
+    with Destination(config) as destination:
+        destination.settle(ledger)            # packages that a kill left behind
+        destination.load(ledger, catalogues)  # one package: changed files, receipts, notices
+
+dlt is imported here and only when rows are to be loaded. This room does not know HTTP.
+"""
+
+from __future__ import annotations
+
+from .destination import Catalogue, Destination, Loaded
+from .spool import Spool
+
+__all__ = ["Catalogue", "Destination", "Loaded", "Spool"]

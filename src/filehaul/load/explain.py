@@ -1,0 +1,99 @@
+"""What dlt and its destinations raise, as errors of ours: what, where, what to do next."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from ..config import Config
+from ..errors import ConfigError, FilehaulError, TemporaryError
+from ..redact import redact
+
+_MOST = 400
+
+
+@contextlib.contextmanager
+def explained(config: Config) -> Iterator[None]:
+    """Translate what dlt raises; an error of ours that went through it comes out as it was."""
+    try:
+        yield
+    except FilehaulError:
+        raise
+    except Exception as problem:
+        own = _cause(problem, FilehaulError)
+        if own is not None:
+            raise own from None
+        raise _translated(problem, config) from problem
+
+
+def _cause(problem: BaseException, kind: type[BaseException]) -> BaseException | None:
+    """The first of this kind among an exception and its causes."""
+    seen: set[int] = set()
+    current: BaseException | None = problem
+    while current is not None and id(current) not in seen:
+        if isinstance(current, kind):
+            return current
+        seen.add(id(current))
+        current = current.__cause__ or current.__context__ or getattr(current, "exception", None)
+    return None
+
+
+def _translated(problem: Exception, config: Config) -> FilehaulError:
+    from dlt.common.configuration.exceptions import ConfigurationException
+    from dlt.common.destination.exceptions import UnknownDestinationModule
+    from dlt.common.exceptions import MissingDependencyException
+
+    block = config.settings.destination
+    name = block if isinstance(block, str) else str(block.get("type"))
+    where = f"destination {name}, dataset {config.dataset}"
+    missing = _cause(problem, MissingDependencyException)
+    if missing is not None:
+        return ConfigError(
+            f"the destination {name} needs packages that are not installed",
+            where=where,
+            hint=f'pip install "dlt[{name}]"',
+        )
+    unknown = _cause(problem, UnknownDestinationModule)
+    if unknown is not None:
+        return ConfigError(
+            f"dlt knows no destination named {name}",
+            where=f"destination in {config.source}",
+            hint="duckdb, postgres, filesystem … or {type: …, with its arguments}",
+        )
+    settings = _cause(problem, ConfigurationException)
+    if settings is not None:
+        return ConfigError(
+            f"the destination is not configured: {_words(settings)}",
+            where=where,
+            hint="put the credentials into the config or into .dlt/secrets.toml",
+        )
+    root = _root(problem)
+    words = _words(root)
+    if "lock" in words.lower() and name == "duckdb":
+        return TemporaryError(
+            f"the DuckDB file is in use by another process: {words}",
+            where=where,
+            hint="close the other connection (a notebook, a shell) and run again",
+        )
+    return TemporaryError(
+        f"the destination could not be loaded: {words}",
+        where=where,
+        hint="mend the destination and run again: nothing is lost, rows count only when confirmed",
+    )
+
+
+def _root(problem: BaseException) -> BaseException:
+    """The innermost cause: what the database itself said."""
+    seen: set[int] = set()
+    while id(problem) not in seen:
+        seen.add(id(problem))
+        inner = problem.__cause__ or getattr(problem, "exception", None)
+        if not isinstance(inner, BaseException):
+            break
+        problem = inner
+    return problem
+
+
+def _words(problem: BaseException) -> str:
+    text = " ".join(redact(f"{type(problem).__name__}: {problem}").split())
+    return text if len(text) <= _MOST else text[:_MOST] + "…"

@@ -1,0 +1,348 @@
+"""The spine: one run, from config to tables and files.
+
+    config → connect → list → ledger → plan → transfer → ledger → load → destination
+
+The catalogue is loaded as soon as the listings have ended, the receipts when the bytes are there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from .catalogue import Catalogist, Listed
+from .config import Config, Resource, load_config
+from .connect import connect
+from .download import Meter
+from .errors import Cancelled, FilehaulError
+from .http import Clock, Http
+from .ledger import Ledger, micros
+from .load import Destination
+from .lock import only_run
+from .models import Receipt
+from .plan import Planner
+from .report import Report, ResourceReport
+from .sink import Folder
+from .transfer import Transfers, settle
+
+_RAISED = frozenset({1, 2, 4, 5})
+
+
+@dataclass
+class Watch:
+    """Who looks on. Each is called often and must be quick.
+
+    ``stage``: a resource begins (name, ``list`` or ``transfer``). ``rows``: a page came.
+    ``receipt``: a file is done or failed. ``event``: a line of ``--json``. ``meter``: bytes.
+    ``point``: a named step of a transfer (see `filehaul.transfer.Transfers`).
+    """
+
+    stage: Callable[[str, str], None] = lambda _resource, _stage: None
+    rows: Callable[[int], None] = lambda _rows: None
+    receipt: Callable[[Receipt], None] = lambda _receipt: None
+    event: Callable[[dict[str, Any]], None] = lambda _event: None
+    point: Callable[[str], None] = lambda _name: None
+    meter: Meter = field(default_factory=Meter)
+
+
+def state_path(config: Config) -> Path:
+    """The ledger's file: ``FILEHAUL_STATE``, else ``state``, else beside the config."""
+    override = os.environ.get("FILEHAUL_STATE")
+    if override:
+        return Path(override).expanduser()
+    if config.settings.state:
+        return config.folder / Path(config.settings.state).expanduser()
+    return config.home / f"{config.name}.sqlite"
+
+
+def sync(
+    config: Config | Mapping[str, Any] | str | Path,
+    *,
+    watch: Watch | None = None,
+    clock: Clock | None = None,
+    dev_mode: bool = False,
+) -> Report:
+    """One run of a connection. Returns what was done.
+
+    Raises ConfigError, CredentialsError and defects (exit codes 1, 2, 4, 5); everything else that
+    stops or limits a run is in the report: ``report.exit_code``, ``report.error``,
+    ``report.raise_for_failures()``. ``dev_mode``: as dlt's, into a dataset of its own.
+    """
+    report = run(load_config(config), watch=watch, clock=clock, dev_mode=dev_mode)
+    if report.error is not None and report.error.exit_code in _RAISED:
+        raise report.error
+    return report
+
+
+def run(
+    config: Config,
+    *,
+    watch: Watch | None = None,
+    clock: Clock | None = None,
+    dev_mode: bool = False,
+) -> Report:
+    """The same, with every error of filehaul's in the report."""
+    report = Report(config.name)
+    begun = time.monotonic()
+    if config.client.insecure:
+        report.warnings.append("TLS verification is off (client.insecure)")
+    try:
+        with _interruptible() as cancelled:
+            _Run(config, report, watch or Watch(), clock, cancelled, dev_mode).all()
+    except FilehaulError as problem:
+        report.error = problem
+    report.seconds = time.monotonic() - begun
+    return report
+
+
+class _Run:
+    def __init__(
+        self,
+        config: Config,
+        report: Report,
+        watch: Watch,
+        clock: Clock | None,
+        cancelled: Callable[[], bool],
+        dev_mode: bool,
+    ) -> None:
+        self.config = config
+        self.report = report
+        self.watch = watch
+        self.clock = clock
+        self.cancelled = cancelled
+        self.dev_mode = dev_mode
+        self.listed: list[Listed] = []
+
+    def all(self) -> None:
+        """The whole run, under the connection's lock."""
+        config = self.config
+        state = state_path(config)
+        with (
+            only_run(state.with_name(state.name + ".lock"), config.name),
+            Ledger.open(state, config.settings.durable) as ledger,
+            Destination(config, self.dev_mode) as destination,
+            connect(config, self.clock, self.cancelled) as http,
+            self._sink(ledger) as sink,
+        ):
+            shutil.rmtree(config.home / "spool", ignore_errors=True)
+            self.report.warnings += destination.settle(ledger)
+            ledger.transfers.park_failed()
+            try:
+                self._list(http, ledger, destination)
+            finally:
+                self._load(ledger, destination)
+            if sink is not None:
+                try:
+                    self._transfer(http, ledger, sink)
+                finally:
+                    self._load(ledger, destination)
+                if self.report.error is None:
+                    sink.tidy()
+            self._dlt(destination)
+        if self.cancelled():
+            raise Cancelled("cancelled", hint="run again: it goes on where it stopped")
+
+    # -- list ------------------------------------------------------------------------------
+
+    def _list(self, http: Http, ledger: Ledger, destination: Destination) -> None:
+        for resource in self.config.resources:
+            if not resource.selected:
+                continue
+            self.watch.stage(resource.name, "list")
+            catalogist = Catalogist(
+                self.config, resource, http, ledger, destination.naming, self.watch.rows
+            )
+            listed = catalogist.run()
+            self.listed.append(listed)
+            one = self.report.resources[resource.name] = ResourceReport(
+                listed=listed.files,
+                rejected=catalogist.rejected_rows,
+                complete=listed.summary.complete,
+                why_not=listed.summary.why_not,
+            )
+            for reject in listed.rejects:
+                self.watch.event(
+                    {
+                        "event": "rejected",
+                        "resource": resource.name,
+                        "page": reject.page,
+                        "key": reject.key,
+                        "field": reject.field,
+                        "value": reject.value,
+                        "reason": reject.reason,
+                    }
+                )
+            if listed.error is not None:
+                self.report.error = self.report.error or listed.error
+                if listed.error.temporary or listed.error.exit_code in _RAISED:
+                    break  # the others would meet the same
+            elif one.listed == 0 and listed.summary.rows == 0:
+                self.report.warnings.append(f"{resource.name}: the vendor listed no files")
+
+    # -- load ------------------------------------------------------------------------------
+
+    def _load(self, ledger: Ledger, destination: Destination) -> None:
+        """What the destination does not have yet. Half a listing only ever adds to a table."""
+        catalogues = []
+        for listed in self.listed:
+            catalogue = listed.catalogue
+            if listed.error is None or catalogue.resource.disposition == "merge":
+                catalogues.append(catalogue)
+            else:
+                catalogue.spool.remove()
+        loaded = destination.load(ledger, catalogues)
+        for listed in self.listed:
+            name = listed.catalogue.resource.name
+            self.report.resources[name].rows += loaded.rows.get(name, 0)
+        self.listed = [listed for listed in self.listed if listed.catalogue.resource.content]
+        for listed in self.listed:
+            listed.catalogue.spool.rows = 0
+
+    # -- transfer --------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _sink(self, ledger: Ledger) -> Iterator[Folder | None]:
+        """The sink, opened and settled; None: this config keeps a catalogue only."""
+        root = self.config.sink
+        if root is None or not any(resource.content for resource in self.config.resources):
+            yield None
+            return
+        sink = Folder(root, self.config.settings.durable == "power")
+        try:
+            self._trust(sink, sink.open(), ledger)
+            settle(ledger, sink)
+            yield sink
+        finally:
+            sink.close()
+
+    def _trust(self, sink: Folder, mark: str, ledger: Ledger) -> None:
+        """A sink with another mark was emptied or replaced: receipts are held to its files."""
+        name = f"mark:{sink.identity}"
+        known = ledger.meta(name)
+        if known == mark:
+            return
+        missing = [
+            (resource, key)
+            for resource, key, target, size in ledger.transfers.done(sink.identity)
+            if sink.size(target) != size
+        ]
+        with ledger.transaction():
+            ledger.transfers.forget(missing)
+            ledger.set_meta(name, mark)
+        if missing:
+            self.report.warnings.append(
+                f"{len(missing):,} files are no longer in the sink: they are fetched again"
+            )
+
+    def _transfer(self, http: Http, ledger: Ledger, sink: Folder) -> None:
+        for listed in self.listed:
+            resource = listed.catalogue.resource
+            if listed.error is not None or resource.content is None:
+                continue
+            self.watch.stage(resource.name, "transfer")
+            one = self.report.resources[resource.name]
+            total, one.parked = ledger.transfers.counts(resource.name, listed.number)
+            one.unchanged = total - one.parked
+            planner = Planner(
+                self.config,
+                resource,
+                ledger,
+                sink.identity,
+                listed.number,
+                listed.summary.complete,
+            )
+            transfers = Transfers(
+                http, sink, ledger, listed.number, meter=self.watch.meter, point=self.watch.point
+            )
+            for receipt in transfers.run(planner.decisions()):
+                self._count(one, resource, receipt, listed, ledger)
+
+    def _count(
+        self,
+        one: ResourceReport,
+        resource: Resource,
+        receipt: Receipt,
+        listed: Listed,
+        ledger: Ledger,
+    ) -> None:
+        """One receipt into the report and the tables."""
+        self.watch.receipt(receipt)
+        if receipt.status == "done" and not receipt.fetched:
+            return
+        one.unchanged -= 1
+        if receipt.status == "done":
+            one.transferred += 1
+            one.bytes += receipt.size or 0
+            return
+        one.failed += 1
+        file = receipt.file
+        error = receipt.error or ""
+        self.watch.event(
+            {
+                "event": "failed",
+                "resource": resource.name,
+                "file_id": file.file_id,
+                "file_name": file.name,
+                "error": error,
+            }
+        )
+        assert receipt.finished_at is not None
+        ledger.packages.notice(
+            "transfer_errors",
+            [
+                {
+                    "resource": resource.name,
+                    "drive_id": file.drive_id,
+                    "file_id": file.file_id,
+                    "file_name": file.name,
+                    "error": error,
+                    "permanent": receipt.permanent,
+                    "attempts": receipt.attempts,
+                    "listing_id": listed.summary.listing_id,
+                    "recorded_at": micros(receipt.finished_at),
+                }
+            ],
+        )
+
+    # -- what dlt's engine lists -----------------------------------------------------------
+
+    def _dlt(self, destination: Destination) -> None:
+        if not self.config.dlt_resources or self.cancelled():
+            return
+        from .source import dlt_engine
+
+        for name, rows in destination.run_dlt(dlt_engine(self.config)).items():
+            self.report.resources[name] = ResourceReport(
+                listed=rows, rows=rows, complete=True, engine="dlt"
+            )
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """SIGTERM and SIGINT ask the run to stop; a second one kills as usual."""
+    flag = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield flag.is_set
+        return
+    before: dict[int, Any] = {}
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        flag.set()
+        signal.signal(number, before[number] or signal.SIG_DFL)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        before[number] = signal.signal(number, stop)
+    try:
+        yield flag.is_set
+    finally:
+        for caught, handler in before.items():
+            signal.signal(caught, handler or signal.SIG_DFL)
