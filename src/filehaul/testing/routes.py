@@ -1,0 +1,211 @@
+"""Which request gets which answer, when nothing goes wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import math
+import secrets
+import time
+from collections.abc import Callable
+from datetime import datetime, timezone
+from typing import Any
+from urllib.parse import quote, unquote
+
+from filehaul.testing.answers import Answer, RecordedRequest, json_answer, problem, to_json
+from filehaul.testing.content import content
+from filehaul.testing.files import Entry
+from filehaul.testing.grants import Grants
+from filehaul.testing.options import Options
+from filehaul.testing.shelf import Shelf
+
+TOKEN_PATH = "/oauth/token"
+SIGNED_PREFIX = "/signed/"
+_READS = ("GET", "HEAD")
+_ROWS, _TOTAL = "@@rows@@", "@@total@@"
+
+
+class Routes:
+    """The vendor's API over a shelf of files. ``signed_origin`` is where signed URLs point.
+
+    Answers are asked for by one thread only.
+    """
+
+    def __init__(
+        self, options: Options, shelf: Shelf, grants: Grants, signed_origin: Callable[[], str]
+    ) -> None:
+        self._options = options
+        self._shelf = shelf
+        self._grants = grants
+        self._key = secrets.token_bytes(32)
+        self._signed_origin = signed_origin
+        self._files_path = f"{options.api_prefix}/files"
+        self._before, self._between, self._after = _page_parts(options)
+        self._spare, self._refilled = options.rate_limit or 0.0, time.monotonic()
+        self._verbs: dict[str, Callable[[Entry, RecordedRequest], Answer]] = {
+            "content": self._content,
+            "link": self._link,
+            "redirect": self._redirect,
+        }
+
+    def answer(self, request: RecordedRequest) -> Answer:
+        """The normal answer to a request."""
+        path = request.path
+        if path == TOKEN_PATH:
+            return self._grants.answer(request)
+        is_signed = path.startswith(SIGNED_PREFIX)
+        is_files = path == self._files_path or path.startswith(self._files_path + "/")
+        if not is_signed and not is_files:
+            return problem(404, "not_found", f"There is nothing at {path}.")
+        refusal = self._refusal(request, ask_token=not is_signed)
+        if refusal:
+            return refusal
+        if path == self._files_path:
+            return self._listing(request)
+        return self._signed(request) if is_signed else self._one_file(request)
+
+    def signed_url(self, file_id: str) -> str:
+        """A URL to the content of a file that needs no token, good for ``signed_ttl`` seconds."""
+        segment = quote(file_id, safe="")
+        expires = str(math.ceil(time.time() + self._options.signed_ttl))
+        sig = self._signature(segment, expires)
+        return f"{self._signed_origin()}{SIGNED_PREFIX}{segment}?sig={sig}&expires={expires}"
+
+    def _refusal(self, request: RecordedRequest, *, ask_token: bool) -> Answer | None:
+        if request.method not in _READS:
+            return problem(405, "method_not_allowed", "Use GET.", {"Allow": "GET, HEAD"})
+        if self._options.rate_limit and (wait := self._wait(self._options.rate_limit)):
+            told = f"More than {self._options.rate_limit:g} requests per second."
+            return problem(429, "rate_limited", told, {"Retry-After": str(math.ceil(wait))})
+        if not ask_token or self._options.auth is False:
+            return None
+        if callable(self._options.auth):
+            allowed = self._options.auth(request)
+            return None if allowed else problem(401, "unauthorized", "Not allowed.", _challenge())
+        return self._token_refusal(request.headers.get("authorization"))
+
+    def _token_refusal(self, header: str | None) -> Answer | None:
+        if header is None:
+            return problem(401, "unauthorized", "No token was sent.", _challenge())
+        scheme, _space, token = header.partition(" ")
+        if scheme.lower() == "bearer" and self._grants.is_good(token.strip()):
+            return None
+        told = "The access token is unknown or has expired."
+        return problem(401, "invalid_token", told, _challenge("invalid_token", told))
+
+    def _wait(self, rate: float) -> float:
+        """Seconds until the next request is allowed; 0 takes one of those that are."""
+        now = time.monotonic()
+        self._spare = min(max(rate, 1.0), self._spare + (now - self._refilled) * rate)
+        self._refilled = now
+        if self._spare < 1:
+            return (1 - self._spare) / rate
+        self._spare -= 1
+        return 0.0
+
+    def _listing(self, request: RecordedRequest) -> Answer:
+        query = request.query
+        try:
+            offset = _number(query, "offset", 0, least=0)
+            limit = _number(query, "limit", self._options.page_cap, least=1)
+            since = _moment(query.get("modified_since"))
+        except ValueError as error:
+            return problem(400, "invalid_parameter", str(error))
+        if offset == 0:
+            self._shelf.rescan()
+        page = self._shelf.page(offset, min(limit, self._options.page_cap), since)
+        total = str(page.total).encode() if self._between else b""
+        body = b"".join((self._before, page.rows, self._between, total, self._after))
+        answer = Answer(200, {"Content-Type": "application/json"}, body)
+        if self._options.chunked:
+            answer.framing = "chunked"
+        return answer
+
+    def _one_file(self, request: RecordedRequest) -> Answer:
+        segment, slash, verb = request.path[len(self._files_path) + 1 :].partition("/")
+        entry = self._shelf.find(unquote(segment))
+        if entry is None:
+            return problem(404, "not_found", f"There is no file {unquote(segment)!r}.")
+        if not slash:
+            return json_answer(200, self._shelf.shape.record(entry))
+        if verb not in self._verbs:
+            return problem(404, "not_found", f"There is nothing at {request.path}.")
+        return self._verbs[verb](entry, request)
+
+    def _content(self, entry: Entry, request: RecordedRequest) -> Answer:
+        return content(entry, request, self._options)
+
+    def _link(self, entry: Entry, _request: RecordedRequest) -> Answer:
+        return json_answer(200, {"location": self.signed_url(entry.file.file_id)})
+
+    def _redirect(self, entry: Entry, _request: RecordedRequest) -> Answer:
+        return Answer(302, {"Location": self.signed_url(entry.file.file_id)})
+
+    def _signed(self, request: RecordedRequest) -> Answer:
+        if "authorization" in request.headers:
+            return _s3_error(400, "InvalidArgument", "Only one auth mechanism allowed")
+        segment, query = request.path[len(SIGNED_PREFIX) :], request.query
+        expires = query.get("expires", "")
+        sig = self._signature(segment, expires).encode()
+        if not hmac.compare_digest(query.get("sig", "").encode(), sig):
+            return _s3_error(403, "SignatureDoesNotMatch", "The signature does not match")
+        if int(expires) < time.time():
+            return _s3_error(403, "AccessDenied", "Request has expired")
+        entry = self._shelf.find(unquote(segment))
+        if entry is None:
+            return _s3_error(404, "NoSuchKey", "The specified key does not exist.")
+        return content(entry, request, self._options)
+
+    def _signature(self, segment: str, expires: str) -> str:
+        return hmac.new(self._key, f"{segment}\n{expires}".encode(), hashlib.sha256).hexdigest()
+
+
+def _challenge(error: str = "", description: str = "") -> dict[str, str]:
+    told = f' error="{error}", error_description="{description}"' if error else ""
+    return {"WWW-Authenticate": f'Bearer realm="fake vendor"{"," if told else ""}{told}'}
+
+
+def _s3_error(status: int, code: str, message: str) -> Answer:
+    text = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
+    return Answer(status, {"Content-Type": "application/xml"}, text.encode())
+
+
+def _number(query: dict[str, str], name: str, default: int, *, least: int) -> int:
+    text = query.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit()) or int(text) < least:
+        msg = f"{name} must be a whole number from {least} on, not {text!r}"
+        raise ValueError(msg)
+    return int(text)
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        msg = f"modified_since must be an ISO 8601 time, not {text!r}"
+        raise ValueError(msg) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+def _page_parts(options: Options) -> tuple[bytes, bytes, bytes]:
+    """What stands before the rows of a page, between rows and total, and after; never changes."""
+    if options.selector == "$":
+        return b"[", b"", b"]"
+    page: dict[str, Any] = {}
+    _plant(page, options.selector, [_ROWS])
+    if options.total:
+        _plant(page, "total" if options.total is True else options.total, _TOTAL)
+    before, rest = to_json(page).split(to_json(_ROWS))
+    between, _mark, after = rest.partition(to_json(_TOTAL))
+    return (before, between, after) if options.total else (before, b"", between)
+
+
+def _plant(page: dict[str, Any], dotted: str, value: Any) -> None:
+    *parents, last = dotted.split(".")
+    for parent in parents:
+        page = page.setdefault(parent, {})
+    page[last] = value
