@@ -1,0 +1,5 @@
+"""``python -m filehaul``."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,201 @@
+"""Look before you sync: each thing a run needs, one after the other, with the cause in words."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .config import Config, Resource, load_config
+from .connect import connect
+from .errors import FilehaulError, VendorError
+from .fields import Rows, Shape, roles_of
+from .http import Http, Request
+from .http.origins import resolve
+from .listing import Listing
+from .models import Page
+from .pagination import smaller
+from .redact import excerpt, redact
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of a check. ``error`` is set where it is not well."""
+
+    what: str
+    text: str
+    error: FilehaulError | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same for ``--json``."""
+        return {
+            "event": "check",
+            "what": self.what,
+            "ok": self.error is None,
+            "text": self.text,
+            "error": self.error and self.error.as_dict(),
+        }
+
+
+def check(config: Config | Mapping[str, Any] | str | Path) -> Iterator[Finding]:
+    """Findings in the order in which a run would meet them; the first that is not well ends it.
+
+    Nothing is written: no ledger, no sink, no destination.
+    """
+    try:
+        loaded = load_config(config)
+    except FilehaulError as problem:
+        yield _failed("config", problem)
+        return
+    yield Finding(
+        "config",
+        f"{loaded.source}: {len(loaded.resources)} resource(s) of filehaul's"
+        f" engine, {len(loaded.dlt_resources)} of dlt's",
+    )
+    yield Finding("places", _places(loaded))
+    for one in loaded.dlt_resources:
+        yield Finding("engine", f"{one.name}: dlt's engine, because {one.reason}")
+    with connect(loaded) as http:
+        steps = [_token(http, loaded)]
+        steps += [_resource(http, loaded, resource) for resource in loaded.resources]
+        for finding in itertools.chain(*steps):
+            yield finding
+            if finding.error is not None:
+                return
+
+
+def _failed(what: str, problem: FilehaulError) -> Finding:
+    return Finding(what, problem.message, problem)
+
+
+def _places(config: Config) -> str:
+    from .spine import state_path
+
+    return f"ledger {state_path(config)}; sink {config.sink or 'none'}; dataset {config.dataset}"
+
+
+def _token(http: Http, config: Config) -> Iterator[Finding]:
+    block = config.client.auth
+    if http.authorize is None or block is None:
+        yield Finding("credentials", "none: the vendor is asked without credentials")
+        return
+    try:
+        http.authorize.current()
+    except FilehaulError as problem:
+        yield _failed("credentials", problem)
+        return
+    got = "a token was obtained" if block.type.startswith("oauth2") else "taken from the config"
+    yield Finding("credentials", f"{block.type}: {got}")
+
+
+def _resource(http: Http, config: Config, resource: Resource) -> Iterator[Finding]:
+    what = f"listing {resource.name}"
+    listing = Listing(resource, config.client, http)
+    listing.paging = smaller(listing.paging, 10)
+    try:
+        page = next(iter(listing))
+    except FilehaulError as problem:
+        yield _failed(what, problem)
+        return
+    yield Finding(what, f"one page: {page.size} record(s) from {redact(page.url)}")
+    rows = Rows()
+    shape = Shape(resource, str)
+    shape.keyed(rows, page.records, 1)
+    if not rows.records:
+        if page.records:
+            reason = rows.rejects[0].reason
+            yield _failed(
+                what,
+                VendorError(
+                    f"no record has a usable key: {reason}",
+                    where=rows.rejects[0].value,
+                    hint="check primary_key and fields.file_id",
+                ),
+            )
+        else:
+            yield Finding(what, "the page is empty: nothing more can be checked")
+        return
+    shape.table(rows)
+    roles = roles_of(resource, rows.records[0])
+    chosen = ", ".join(f"{role}: {path}" for role, path in roles.chosen.items())
+    yield Finding(f"fields {resource.name}", chosen or "no usual names; every column is kept")
+    for reject in rows.rejects[:5]:
+        yield Finding(
+            f"fields {resource.name}",
+            f"suspicious: {reject.field} is {reject.value!r}: {reject.reason}",
+        )
+    if resource.content is not None:
+        yield from _content(http, config, resource, rows, page)
+
+
+def _content(
+    http: Http, config: Config, resource: Resource, rows: Rows, page: Page
+) -> Iterator[Finding]:
+    what = f"content {resource.name}"
+    roles = roles_of(resource, rows.records[0])
+    for key, record in zip(rows.keys, rows.records):
+        address = roles.url(record)
+        if address is None or not roles.is_file(record):
+            continue
+        file = roles.file(key, record)
+        base = config.client.base_url.rstrip("/") + "/"
+        first = _Few()
+        try:
+            if roles.url_field is not None:
+                url = resolve(page.url, address)
+            else:
+                url = address if "://" in address else base + address.lstrip("/")
+            http.send(Request(url, headers=(("Range", "bytes=0-0"),), writer=first))
+        except _EnoughError:
+            pass
+        except FilehaulError as problem:
+            if not first.came:
+                yield _failed(what, problem)
+                return
+        verified = ", ".join(file.checksum) or ("size" if file.size is not None else "nothing")
+        yield Finding(
+            what,
+            f"reachable ({file.name or file.file_id}); verified by {verified}; {first.told}",
+        )
+        return
+    yield _failed(
+        what,
+        VendorError(
+            "no record of the first page has an address for its bytes",
+            where=resource.name,
+            hint="check content.path or content.url_field",
+        ),
+    )
+
+
+class _EnoughError(FilehaulError):
+    """The first bytes came: that is all a check wants."""
+
+
+class _Few:
+    """A writer that takes the first chunk and has enough."""
+
+    def __init__(self) -> None:
+        self.came = False
+        self.told = "empty"
+        self.progress = 0
+
+    def resume(self) -> Mapping[str, str]:
+        """Nothing was kept."""
+        return {}
+
+    def begin(self, head: Any) -> None:
+        """What the vendor says of it."""
+        self.came = True
+        ranges = "Range works" if head.status == 206 else "Range is ignored"
+        self.told = f"{head.headers.get('content-type', 'no content type')}, {ranges}"
+
+    def write(self, chunk: bytes) -> None:
+        """One chunk is enough; the rest is not fetched."""
+        self.came = True
+        raise _EnoughError(excerpt(chunk, 40))
+
+    def end(self) -> None:
+        """An empty file."""

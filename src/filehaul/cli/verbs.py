@@ -1,0 +1,199 @@
+"""The verbs, their options and their help."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .talk import Progress, conclude, out, out_json, say, told
+
+app = typer.Typer(
+    name="filehaul",
+    help="Every file behind any file-storage API: a catalogue in your warehouse, "
+    "a verified copy in your bucket, from one config.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+ConfigPath = Annotated[Path, typer.Argument(help="the config, a YAML file", metavar="CONFIG")]
+Json = Annotated[bool, typer.Option("--json", help="one JSON object a line on stdout")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from .. import __version__
+
+        out(f"filehaul {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="the version")
+    ] = False,
+) -> None:
+    """Read by typer."""
+
+
+@app.command()
+def init(
+    target: Annotated[Path, typer.Argument(help="the config to write", metavar="CONFIG")],
+    base_url: Annotated[
+        str, typer.Option(prompt="The API's base address", help="https://api.example.com")
+    ],
+    path: Annotated[
+        str, typer.Option(prompt="The path that lists files", help="below the base address")
+    ] = "/v1/files",
+    auth: Annotated[
+        str,
+        typer.Option(
+            prompt="Sign-in (oauth2, bearer, api_key, http_basic, none)", help="how to sign in"
+        ),
+    ] = "oauth2",
+    sink: Annotated[
+        str,
+        typer.Option(prompt="The folder that files go to", help="empty: the catalogue alone"),
+    ] = "./files",
+    as_json: Json = False,
+) -> None:
+    """Write a commented config from four answers."""
+    from ..init import Answers, write_config
+
+    with told(as_json):
+        written = write_config(target, Answers(base_url, path, auth, sink))
+        if as_json:
+            out_json({"event": "init", "config": str(written)})
+        else:
+            out(str(written))
+        say(f"next: edit it, export what it names in ${{…}}, then: filehaul check {written}")
+
+
+@app.command()
+def check(config: ConfigPath, as_json: Json = False) -> None:
+    """Look at each step of a run, and change nothing."""
+    from ..check import check as look
+
+    with told(as_json):
+        worst = None
+        for finding in look(config):
+            worst = worst or finding.error
+            if as_json:
+                out_json(finding.as_dict())
+            else:
+                out(
+                    f"{'ok  ' if finding.error is None else 'FAIL'}  {finding.what}: {finding.text}"
+                )
+                if finding.error is not None:
+                    say(f"      where: {finding.error.where}\n      next:  {finding.error.hint}")
+        if worst is not None:
+            raise typer.Exit(worst.exit_code)
+
+
+@app.command()
+def ls(
+    config: ConfigPath,
+    resource: Annotated[str | None, typer.Option(help="only this resource")] = None,
+    as_json: Json = False,
+) -> None:
+    """List the vendor's files; nothing is kept."""
+    from ..look import files
+
+    with told(as_json):
+        for file in files(config, resource):
+            if as_json:
+                row = asdict(file)
+                row.pop("key")
+                out_json(row)
+            else:
+                size = "-" if file.size is None else f"{file.size}"
+                out(f"{size:>14}  {file.path or file.name or file.file_id}")
+
+
+@app.command()
+def plan(config: ConfigPath, as_json: Json = False) -> None:
+    """What a sync would do now, and why. Lists the vendor, moves nothing."""
+    from ..look import plan as look
+
+    with told(as_json):
+        count = 0
+        for action in look(config):
+            count += 1
+            if as_json:
+                out_json(asdict(action))
+            else:
+                size = "-" if action.size is None else f"{action.size}"
+                out(f"{action.action:10} {size:>14}  {action.target}  ({action.reason})")
+        say(f"{count:,} file(s) to do")
+
+
+@app.command()
+def sync(
+    config: ConfigPath,
+    dev_mode: Annotated[
+        bool, typer.Option("--dev-mode", help="load into a new dataset, as dlt's dev_mode")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """The catalogue into the destination, the bytes into the sink. Run it again at any time."""
+    from ..config import load_config
+    from ..spine import run
+
+    with told(as_json):
+        loaded = load_config(config)
+        with Progress(as_json) as progress:
+            report = run(loaded, watch=progress.watch, dev_mode=dev_mode)
+        conclude(report, as_json)
+
+
+@app.command()
+def status(config: ConfigPath, as_json: Json = False) -> None:
+    """Where a connection stands: places, last listings, receipts, files that failed."""
+    from ..look import status as look
+
+    with told(as_json):
+        found = look(config)
+        if as_json:
+            out_json({"event": "status", **found})
+            return
+        for place, value in found["places"].items():
+            out(f"{place:12} {value or 'none'}")
+        for one in found["listings"]:
+            ended = one["finished_at"] or "never ended"
+            whole = "complete" if one["complete"] else f"incomplete: {one['why_not'] or 'stopped'}"
+            out(f"listing      {one['resource']}: {one['rows'] or 0} rows, {ended}, {whole}")
+        for name, totals in found["files"].items():
+            out(f"{name:12} {totals['files']:,} files, {totals['bytes']:,} bytes")
+        for one in found["failed"]:
+            again = f"; again after {one['retry_at']}" if one["retry_at"] else ""
+            out(f"{one['status']:12} {one['file_id']} {one['target']}: {one['error']}{again}")
+
+
+@app.command()
+def schema() -> None:
+    """The JSON Schema of a config, for editors."""
+    import orjson
+
+    from ..config import schema as make
+
+    out(orjson.dumps(make(), option=orjson.OPT_INDENT_2).decode())
+
+
+@app.command()
+def demo(
+    serve: Annotated[
+        Path | None, typer.Option(help="the folder to serve; default: Python's standard library")
+    ] = None,
+    folder: Annotated[Path, typer.Option(help="where the demo works")] = Path("filehaul-demo"),
+    as_json: Json = False,
+) -> None:
+    """A vendor on this machine, two syncs, and a look at the tables: nothing leaves it."""
+    from .demo import demo as show
+
+    with told(as_json):
+        code = show(folder, serve, as_json)
+        if code:
+            raise typer.Exit(code)

@@ -1,0 +1,145 @@
+"""Look without changing anything: the vendor's files (`files`), what a sync would do (`plan`),
+and where a connection stands (`status`).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from .catalogue import Catalogist
+from .config import Config, load_config
+from .config.agree import duckdb_file
+from .connect import connect
+from .fields import Rows, Shape, roles_of
+from .ledger import Ledger, moment
+from .listing import Listing
+from .models import Action, File
+from .plan import Planner
+from .sink import Folder
+from .spine import state_path
+
+
+def files(
+    config: Config | Mapping[str, Any] | str | Path, resource: str | None = None
+) -> Iterator[File]:
+    """The vendor's files, page by page, as they are listed. Raises the errors of a listing."""
+    loaded = load_config(config)
+    with connect(loaded) as http:
+        for one in loaded.resources:
+            if resource is not None and one.name != resource:
+                continue
+            shape, roles = Shape(one, str), None
+            for page in Listing(one, loaded.client, http):
+                rows = Rows()
+                shape.keyed(rows, page.records, page.number)
+                for key, record in zip(rows.keys, rows.records):
+                    roles = roles or roles_of(one, record)
+                    yield roles.file(key, record)
+
+
+def plan(config: Config | Mapping[str, Any] | str | Path) -> Iterator[Action]:
+    """What `sync` would do now, and why. Lists the vendor; writes to a copy of the ledger only."""
+    loaded = load_config(config)
+    state = state_path(loaded)
+    with tempfile.TemporaryDirectory(prefix="filehaul-plan-") as folder:
+        copy = Path(folder) / "ledger.sqlite"
+        if state.exists():
+            _copy(state, copy)
+        with Ledger.open(copy) as ledger, connect(loaded) as http:
+            for resource in loaded.resources:
+                catalogist = Catalogist(loaded, resource, http, ledger, str)
+                catalogist.spool.folder = Path(folder) / "spool"
+                listed = catalogist.run()
+                listed.catalogue.spool.remove()
+                if listed.error is not None:
+                    raise listed.error
+                if loaded.sink is None or resource.content is None:
+                    continue
+                sink = Folder(loaded.sink).identity
+                planner = Planner(
+                    loaded, resource, ledger, sink, listed.number, listed.summary.complete
+                )
+                for decision in planner.decisions():
+                    file = decision.task.file
+                    yield Action(
+                        decision.action,
+                        decision.reason,
+                        resource.name,
+                        file.file_id,
+                        file.size,
+                        decision.task.target,
+                    )
+
+
+def _copy(state: Path, copy: Path) -> None:
+    """SQLite's own way to copy a file that another process may be writing."""
+    source = sqlite3.connect(f"{state.absolute().as_uri()}?mode=ro", uri=True)
+    target = sqlite3.connect(copy)
+    try:
+        source.backup(target)
+    finally:
+        source.close()
+        target.close()
+
+
+def status(config: Config | Mapping[str, Any] | str | Path) -> dict[str, Any]:
+    """Where a connection stands: its places, last listings, receipts, and files that failed.
+
+    ``files``: {status: {files, bytes}}; times are ISO 8601, UTC.
+    """
+    loaded = load_config(config)
+    state = state_path(loaded)
+    database = duckdb_file(loaded)
+    destination = loaded.settings.destination
+    kind = destination if isinstance(destination, str) else destination["type"]
+    result: dict[str, Any] = {
+        "name": loaded.name,
+        "places": {
+            "config": loaded.source,
+            "ledger": str(state),
+            "sink": None if loaded.sink is None else str(loaded.sink),
+            "destination": str(database) if database is not None else kind,
+            "dataset": loaded.dataset,
+            "logs": str(loaded.home),
+        },
+        "listings": [],
+        "files": {},
+        "failed": [],
+    }
+    if not state.exists():
+        return result
+    with tempfile.TemporaryDirectory(prefix="filehaul-status-") as folder:
+        copy = Path(folder) / "ledger.sqlite"
+        _copy(state, copy)
+        with Ledger.open(copy) as ledger:
+            result["listings"] = _listings(ledger)
+            totals = ledger.transfers.totals()
+            result["files"] = {
+                name: {"files": count, "bytes": size} for name, (count, size) in totals.items()
+            }
+            for row in ledger.transfers.failed():
+                retry_at = moment(row["retry_at"])
+                row["retry_at"] = retry_at and retry_at.isoformat()
+                result["failed"].append(row)
+    return result
+
+
+def _listings(ledger: Ledger) -> list[dict[str, Any]]:
+    """The last listing of each resource."""
+    names = ("resource", "started_at", "finished_at", "rows", "complete", "why_not")
+    found = []
+    for row in ledger.db.execute(
+        "SELECT resource, started_at, finished_at, rows, complete, why_not FROM listings"
+        " WHERE number IN (SELECT max(number) FROM listings GROUP BY resource)"
+    ):
+        one = dict(zip(names, row))
+        for name in ("started_at", "finished_at"):
+            at = moment(one[name])
+            one[name] = at and at.isoformat()
+        one["complete"] = bool(one["complete"])
+        found.append(one)
+    return found
