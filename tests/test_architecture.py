@@ -115,7 +115,8 @@ def test_public_things_have_docstrings() -> None:
         if not ast.get_docstring(tree):
             bare.append(str(path))
         for node in tree.body:
-            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
-                if not ast.get_docstring(node):
-                    bare.append(f"{path}:{node.name}")
+            if not isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+                continue
+            if not node.name.startswith("_") and not ast.get_docstring(node):
+                bare.append(f"{path}:{node.name}")
     assert not bare
