@@ -14,7 +14,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "filehaul"
 # names what is public. So are the fake vendor, and the plugin that lives in dlt's process.
 FLOORS: list[list[str]] = [
     ["errors"],
-    ["redact", "paths"],
+    ["redact", "paths", "json_text"],
     ["models", "templates"],
     ["checksums", "names"],
     ["config"],
@@ -23,6 +23,7 @@ FLOORS: list[list[str]] = [
     ["connect", "listing"],
     ["fields"],
     ["ledger", "sink", "lock"],
+    ["claims"],
     ["plan"],
     ["download"],
     ["transfer", "load"],

@@ -165,6 +165,19 @@ def test_check_names_each_step(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("secret")
+def test_check_names_fields_that_lead_nowhere(tmp_path: Path) -> None:
+    """A misspelt path in `fields` is said, instead of a column that is silently null."""
+    with FakeVendor(files=FILES, client_secret=SECRET) as vendor:
+        config = write_config(tmp_path, vendor)
+        text = yaml.safe_load(config.read_text("utf-8"))
+        text["resources"][0]["fields"] = {"file_id": "id", "size": "sise", "checksum": {"md5": "m"}}
+        config.write_text(yaml.safe_dump(text), "utf-8")
+        told = [row["text"] for row in lines(ask("check", config, "--json"))]
+    assert "suspicious: no record of the page has 'sise'; size stays null" in told
+    assert "suspicious: no record of the page has 'm'; checksum stays null" in told
+
+
+@pytest.mark.usefixtures("secret")
 def test_check_stops_at_the_first_trouble(tmp_path: Path) -> None:
     """A refused token is one failure with its cause, not a list of its echoes."""
     with FakeVendor(files=FILES, client_secret=SECRET) as vendor:

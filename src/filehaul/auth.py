@@ -15,14 +15,21 @@ from urllib.parse import quote, quote_plus, urlencode
 
 import orjson
 
-from .errors import AnswerError, ConfigError, CredentialsError, FilehaulError, VendorError
-from .http import Authorization, Authorize, Clock, Request, Response
-from .redact import conceal, excerpt, redact
+from .errors import (
+    Cancelled,
+    ConfigError,
+    CredentialsError,
+    FilehaulError,
+    VendorError,
+)
+from .http import Authorization, Clock, Request, Response
+from .redact import conceal, conceal_if_secret, excerpt, redact
 
 Send = Callable[[Request], Response]
 
 _AHEAD = 60.0  # renew so many seconds before expiry …
 _AHEAD_SHARE = 0.1  # … or at the last tenth of a short life
+_AGAIN = 20.0  # seconds; the token endpoint is in trouble, and the old token still good
 _DEFAULT_LIFE = 3600.0  # RFC 6749 5.1 makes expires_in optional; a 401 corrects a wrong guess
 
 
@@ -36,7 +43,7 @@ class ClientCredentials:
     method: str = "client_secret_post"
     scope: str = ""
     audience: str = ""
-    extra: Mapping[str, str] = field(default_factory=dict)
+    extra: Mapping[str, str] = field(default_factory=dict, repr=False)
     default_life: float = _DEFAULT_LIFE
 
     def request(self) -> Request:
@@ -71,26 +78,41 @@ class OAuth2:
         self.grant = grant
         self.send = send
         self.clock = clock
-        self._token = ""
+        self._authorization: Authorization | None = None
+        self._fetched = 0
         self._renew_at = 0.0
+        self._expires_at = 0.0
         conceal(grant.client_secret)
+        for name, value in grant.extra.items():
+            conceal_if_secret(name, str(value))
 
     def current(self) -> Authorization:
         """The token, asked for first where there is none or it is about to expire."""
-        if not self._token or self.clock.monotonic() >= self._renew_at:
-            self._fetch()
-        return Authorization((("Authorization", f"Bearer {self._token}"),), token=self._token)
+        if self._authorization is None:
+            return self._fetch()
+        if self.clock.monotonic() < self._renew_at:
+            return self._authorization
+        try:
+            return self._fetch()
+        except FilehaulError as problem:
+            late = self.clock.monotonic() >= self._expires_at
+            if late or not problem.temporary or isinstance(problem, Cancelled):
+                raise
+            self._renew_at = self.clock.monotonic() + _AGAIN
+            return self._authorization  # it still serves
 
     def renew(self, token: str) -> bool:
         """After a 401 with this token: another one, unless somebody has it already."""
-        if token == self._token:
+        if self._authorization is None or token == self._authorization.token:
+            self._authorization = None
             self._fetch()
         return True
 
-    def _fetch(self) -> None:
+    def _fetch(self) -> Authorization:
+        asked = self.clock.monotonic()
         try:
             response = self.send(self.grant.request())
-        except (AnswerError, CredentialsError) as problem:
+        except (VendorError, CredentialsError) as problem:
             if problem.temporary:
                 raise
             raise CredentialsError(
@@ -100,10 +122,16 @@ class OAuth2:
                 "token_endpoint_auth_method (client_secret_post or client_secret_basic)",
             ) from problem
         answer = _token_answer(response, self.grant.token_url)
-        self._token = answer["access_token"]
-        conceal(self._token)
+        token = answer["access_token"]
+        conceal(token, passing=True)
         life = _life(answer.get("expires_in"), self.grant.default_life)
-        self._renew_at = self.clock.monotonic() + life - min(_AHEAD, life * _AHEAD_SHARE)
+        self._expires_at = asked + life
+        self._renew_at = self._expires_at - min(_AHEAD, life * _AHEAD_SHARE)
+        # Named by a number: a vendor may well give the same token twice.
+        self._fetched += 1
+        header = ("Authorization", f"Bearer {token}")
+        self._authorization = Authorization((header,), token=str(self._fetched))
+        return self._authorization
 
 
 def _token_answer(response: Response, token_url: str) -> dict[str, Any]:
@@ -128,13 +156,14 @@ def _token_answer(response: Response, token_url: str) -> dict[str, Any]:
         words = " ".join(str(answer[k]) for k in ("error", "error_description") if answer.get(k))
         raise wrong(f"the token endpoint refused: {redact(words)[:300]}")
     token = answer.get("access_token")
-    if not isinstance(token, str) or not token:
-        names = ", ".join(sorted(answer)[:10]) or "nothing"
-        raise wrong(f"the token endpoint's answer has no access_token (it has: {names})")
-    if str(answer.get("token_type", "bearer")).lower() != "bearer":
-        raise wrong(f"the token is of type {answer['token_type']!r}; only bearer is known")
-    if any(character in token for character in "\r\n\0"):
-        raise wrong("the access_token has a line break in it")
+    if not isinstance(token, str) or not token.strip():
+        names = ", ".join(sorted(map(redact, answer))[:10]) or "nothing"
+        raise wrong(f"the token endpoint's answer has no access_token (it has: {names[:300]})")
+    kind = str(answer.get("token_type") or "bearer")
+    if kind.lower() != "bearer":
+        raise wrong(f"the token is of type {redact(kind)[:40]!r}; only bearer is known")
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise wrong("the access_token has a line break, a space or another odd character in it")
     return answer
 
 
@@ -165,19 +194,23 @@ class Fixed:
 
 def bearer(token: str) -> Fixed:
     """RFC 6750 2.1."""
+    token = _whole(token, "client.auth.token")
     conceal(token)
     return Fixed((("Authorization", f"Bearer {token}"),))
 
 
 def api_key(name: str, key: str, location: str) -> Fixed:
     """A key in a header, the query or a cookie; ``location`` as in dlt."""
+    key = _whole(key, "client.auth.api_key")
     conceal(key)
     if location == "header":
         return Fixed(((name, key),))
     if location in ("query", "param"):
         return Fixed(query=((name, key),))
     if location == "cookie":
-        return Fixed((("Cookie", f"{name}={quote(key, safe='!#$&*+-.^_`|~')}"),))
+        value = quote(key, safe="!#$&*+-.^_`|~%/=:@?()<>[]{}'")
+        conceal(value)
+        return Fixed((("Cookie", f"{name}={value}"),))
     raise ConfigError(
         f"an api key cannot be put into {location!r}",
         where="client.auth.location",
@@ -187,16 +220,24 @@ def api_key(name: str, key: str, location: str) -> Fixed:
 
 def http_basic(username: str, password: str) -> Fixed:
     """RFC 7617, in UTF-8."""
+    if ":" in username:
+        raise ConfigError(
+            "a user name of HTTP Basic cannot have a colon in it (RFC 7617)",
+            where="client.auth.username",
+            hint="check which of the two is the user name",
+        )
     encoded = base64.b64encode(f"{username}:{password}".encode()).decode()
     conceal(password)
     conceal(encoded)
     return Fixed((("Authorization", f"Basic {encoded}"),))
 
 
-def probe(authorize: Authorize) -> FilehaulError | None:
-    """Whether credentials are to be had: None, or why not (for `check`)."""
-    try:
-        authorize.current()
-    except (CredentialsError, VendorError, FilehaulError) as problem:
-        return problem
-    return None
+def _whole(secret: str, key: str) -> str:
+    """The secret, if it can be sent as one."""
+    if not secret or any(character in secret for character in "\r\n\0"):
+        raise ConfigError(
+            "the secret has a line break in it" if secret else "the secret is empty",
+            where=key,
+            hint="check where it is set: a file that it is read from may end with a newline",
+        )
+    return secret

@@ -16,8 +16,9 @@ from .http.origins import resolve
 from .ledger import FileNote, Ledger, micros, moment
 from .listing import Listing
 from .load import Catalogue, Spool
+from .load.signed import without_signatures
 from .load.spool import ROWS
-from .models import ListingSummary
+from .models import ListingSummary, Page
 from .plan import desired_path
 from .redact import redact
 
@@ -60,7 +61,7 @@ class Catalogist:
         self.listing = Listing(resource, config.client, http)
         self.shape = Shape(resource, naming, ledger.columns(resource.name))
         self.listing_id = uuid.uuid4().hex
-        self.spool = Spool(config.home / "spool" / self.listing_id)
+        self.spool = Spool(config.home / "spool" / config.name / self.listing_id)
         self.roles: Roles | None = roles_of(resource) if resource.fields is not None else None
         self.rejects: list[Reject] = []
         self.rejected_rows = 0
@@ -78,23 +79,32 @@ class Catalogist:
         self.number = self.ledger.begin_listing(self.listing_id, self.resource.name, self.started)
         error: FilehaulError | None = None
         rows = Rows()
-        try:
-            for page in self.listing:
-                self.shape.keyed(rows, page.records, page.number)
-                if self.roles is None and rows.records:
-                    self.roles = roles_of(self.resource, rows.records[0])
-                if self.resource.content is not None:
-                    self._addresses(rows, page.url)
-                self.watch(len(page.records))
-                if len(rows.records) >= ROWS:
-                    self._take(rows)
-                    rows = Rows()
-            self._take(rows)
-        except FilehaulError as problem:
-            error = problem
-            self._take(rows)
+        pages = iter(self.listing)
+        while True:
+            try:
+                page = next(pages, None)
+            except FilehaulError as problem:
+                error, page = problem, None
+            if page is None or len(rows.records) >= ROWS:
+                self._take(rows)
+                rows = Rows()
+            if page is None:
+                break
+            self._add(rows, page)
         self.spool.close()
         return self._ended(error)
+
+    def _add(self, rows: Rows, page: Page) -> None:
+        """A page's records, their addresses, and nothing of these that is a credential."""
+        before = len(rows.records)
+        self.shape.keyed(rows, page.records, page.number)
+        if self.roles is None and rows.records:
+            self.roles = roles_of(self.resource, rows.records[0])
+        if self.resource.content is not None:
+            self._addresses(rows, page.url)
+        url_field = self.roles.url_field if self.roles is not None else None
+        without_signatures(rows.records[before:], url_field)
+        self.watch(len(page.records))
 
     # -- rows ------------------------------------------------------------------------------
 
@@ -119,48 +129,58 @@ class Catalogist:
             return None
 
     def _take(self, rows: Rows) -> None:
-        """One stretch of rows: compare, note, and put aside what is to be loaded."""
+        """One stretch of rows: compare, put aside what is to be loaded, and note it all at once."""
         at = micros(self.started)
-        hashes = self.shape.hashes(rows.records) if self.compares else []
-        if self.compares:
+        everything = list(range(len(rows.records)))
+        if not self.compares:
+            self._put_aside(rows, everything, [at] * len(everything))
             with self.ledger.transaction():
-                to_load, first_seen = self._note(rows, hashes, at)
+                self._reject(rows.rejects)
+                self._fix_columns()
         else:
-            to_load, first_seen = list(range(len(rows.records))), {}
+            hashes = self.shape.hashes(rows.records)
+            name = self.resource.name
+            known = self.ledger.files.standing(name, self.number, rows.keys, hashes, at)
+            repeated = set(known.repeated)
+            to_load = known.to_load
+            if self.loads_all:
+                to_load = [number for number in everything if number not in repeated]
+            first_seen = [known.first_seen.get(number, at) for number in to_load]
+            rejects = self._put_aside(rows, to_load, first_seen)
+            if not self.loads_all:
+                # Rows that were noted before, and not loaded since, had theirs told then.
+                new = {rows.keys[number] for number in known.changed}
+                rejects = [one for one in rejects if one.record or one.key in new]
+            with self.ledger.transaction():
+                self._note(rows, hashes, known.changed, repeated, at)
+                self._reject(rejects)
+                self._fix_columns()
         self.rows += len(rows.records)
-        chosen = rows if len(to_load) == len(rows.records) else rows.only(to_load)
-        if to_load:
-            self.spool.add(self._table(chosen, [first_seen.get(n, at) for n in to_load]))
-        rejects = rows.rejects if chosen is rows else [*rows.rejects, *chosen.rejects]
-        self._reject(rejects)
+
+    def _fix_columns(self) -> None:
         if self.shape.added:
             self.ledger.add_columns(self.resource.name, self.shape.added)
             self.shape.added.clear()
 
-    def _note(self, rows: Rows, hashes: list[bytes], at: int) -> tuple[list[int], dict[int, int]]:
-        """Write down what changed; which rows the destination does not have as they are now."""
+    def _put_aside(self, rows: Rows, numbers: list[int], first_seen: list[int]) -> list[Reject]:
+        """These rows into the spool; what was rejected of them, and of the stretch before."""
+        if not numbers:
+            return rows.rejects
+        chosen = rows if len(numbers) == len(rows.records) else rows.only(numbers)
+        self.spool.add(self._table(chosen, first_seen))
+        return rows.rejects if chosen is rows else [*rows.rejects, *chosen.rejects]
+
+    def _note(
+        self, rows: Rows, hashes: list[bytes], changed: list[int], repeated: set[int], at: int
+    ) -> None:
+        """Write down what this listing saw, and what of it has changed."""
         book, name = self.ledger.files, self.resource.name
-        standing = book.standing(name, self.number, rows.keys, hashes, at)
-        changed = set(standing.changed)
-        book.note(
-            name,
-            self.number,
-            [self._file_note(rows, number, hashes[number]) for number in standing.changed],
-            at,
-        )
-        repeated = set(standing.repeated)
-        book.seen(
-            name,
-            self.number,
-            [k for n, k in enumerate(rows.keys) if n not in changed and n not in repeated],
-        )
-        if self.roles is not None and self.roles.url_field is not None:
+        book.note(name, self.number, [self._file_note(rows, n, hashes[n]) for n in changed], at)
+        others = repeated.union(changed)
+        book.seen(name, self.number, [k for n, k in enumerate(rows.keys) if n not in others])
+        if self.resource.content is not None:
             pairs = zip(rows.keys, rows.addresses)
             book.addresses(name, [(key, address) for key, address in pairs if address])
-        if self.loads_all:
-            everything = [n for n in range(len(rows.keys)) if n not in repeated]
-            return everything, standing.first_seen
-        return standing.to_load, standing.first_seen
 
     def _file_note(self, rows: Rows, number: int, row_hash: bytes) -> FileNote:
         assert self.roles is not None
@@ -173,7 +193,6 @@ class Catalogist:
             row_hash,
             is_file=self.roles.is_file(record),
             desired=desired_path(self.resource, file),
-            address=rows.addresses[number],
         )
 
     def _table(self, rows: Rows, first_seen: list[int]) -> Any:
@@ -220,7 +239,7 @@ class Catalogist:
             if self.compares
             else self.rows
         )
-        why_not = None
+        why_not = self.listing.doubt
         if error is not None:
             why_not = redact(error.message)
         elif self.rejected_rows:
@@ -239,5 +258,5 @@ class Catalogist:
         )
         self.ledger.end_listing(self.number, summary)
         types = {**self.shape.types, **OUR_COLUMNS}
-        catalogue = Catalogue(self.resource, self.number, self.spool, types)
+        catalogue = Catalogue(self.resource, self.number, self.spool, types, self.shape.keys)
         return Listed(self.number, summary, catalogue, unique, self.rejects, error)

@@ -11,13 +11,16 @@ from typing import Any
 from .config import Config, Resource, load_config
 from .connect import connect
 from .errors import FilehaulError, VendorError
-from .fields import Rows, Shape, roles_of
+from .fields import NEUTRAL_TYPES, Rows, Shape, roles_of
 from .http import Http, Request
 from .http.origins import resolve
 from .listing import Listing
 from .models import Page
 from .pagination import smaller
+from .paths import MISSING, record_path
 from .redact import excerpt, redact
+
+_FEW = 10  # records are enough to see how a page is mapped
 
 
 @dataclass(frozen=True)
@@ -92,14 +95,19 @@ def _token(http: Http, config: Config) -> Iterator[Finding]:
 
 def _resource(http: Http, config: Config, resource: Resource) -> Iterator[Finding]:
     what = f"listing {resource.name}"
-    listing = Listing(resource, config.client, http)
-    listing.paging = smaller(listing.paging, 10)
     try:
-        page = next(iter(listing))
+        page = _one_page(Listing(resource, config.client, http))
     except FilehaulError as problem:
         yield _failed(what, problem)
         return
     yield Finding(what, f"one page: {page.size} record(s) from {redact(page.url)}")
+    block = resource.endpoint.paginator or config.client.paginator
+    if block is not None and block.type == "offset" and page.size > _FEW:
+        yield Finding(
+            what,
+            f"suspicious: {page.size} records came where {_FEW} were asked for: does the vendor"
+            f" know {block.limit_param!r} and {block.offset_param!r}?",
+        )
     rows = Rows()
     shape = Shape(resource, str)
     shape.keyed(rows, page.records, 1)
@@ -121,6 +129,11 @@ def _resource(http: Http, config: Config, resource: Resource) -> Iterator[Findin
     roles = roles_of(resource, rows.records[0])
     chosen = ", ".join(f"{role}: {path}" for role, path in roles.chosen.items())
     yield Finding(f"fields {resource.name}", chosen or "no usual names; every column is kept")
+    for column, path in _nowhere(resource, rows):
+        yield Finding(
+            f"fields {resource.name}",
+            f"suspicious: no record of the page has {path!r}; {column} stays null",
+        )
     for reject in rows.rejects[:5]:
         yield Finding(
             f"fields {resource.name}",
@@ -128,6 +141,26 @@ def _resource(http: Http, config: Config, resource: Resource) -> Iterator[Findin
         )
     if resource.content is not None:
         yield from _content(http, config, resource, rows, page)
+
+
+def _one_page(listing: Listing) -> Page:
+    listing.paging = smaller(listing.paging, _FEW)
+    for page in listing:
+        return page
+    raise FilehaulError("a listing without a page")
+
+
+def _nowhere(resource: Resource, rows: Rows) -> Iterator[tuple[str, str]]:
+    """Columns whose path leads nowhere in every record, as (column, path)."""
+    if resource.fields is None:
+        return
+    for column in NEUTRAL_TYPES:
+        source = getattr(resource.fields, column, None)
+        sources = source.values() if isinstance(source, dict) else [source] if source else []
+        for one in sources:
+            path = record_path(one.path)
+            if all(path.get(record) is MISSING for record in rows.records):
+                yield column, one.path
 
 
 def _content(

@@ -10,7 +10,7 @@ from .config import Config
 from .config.model import ApiKeyAuth, BasicAuth, BearerAuth, Client, OAuth2Auth
 from .http import Authorize, Clock, Http, HttpSettings, RetryPolicy
 from .http.tls import ca_bundle
-from .redact import conceal
+from .redact import conceal_if_secret
 
 
 def settings_of(client: Client, folder: Path) -> HttpSettings:
@@ -24,8 +24,9 @@ def settings_of(client: Client, folder: Path) -> HttpSettings:
         cert = ",".join(str(folder / Path(part.strip()).expanduser()) for part in cert.split(","))
     return HttpSettings(
         base_url=client.base_url,
-        headers=tuple(client.headers.items()),
+        headers=tuple((name, value.strip()) for name, value in client.headers.items()),
         trusted_hosts=client.trusted_hosts,
+        named_urls=(client.auth.token_url,) if isinstance(client.auth, OAuth2Auth) else (),
         retry=RetryPolicy(
             client.retry.statuses, client.retry.max_retries, client.retry.backoff_factor
         ),
@@ -48,8 +49,7 @@ def connect(
     clock = clock or Clock()
     client = config.client
     for name, value in client.headers.items():
-        if name.lower() not in ("accept", "user-agent", "content-type", "accept-language"):
-            conceal(value)
+        conceal_if_secret(name, value)
     http = Http(settings_of(client, config.folder), clock=clock, cancelled=cancelled)
     http.authorize = _credentials(client, http, clock)
     return http

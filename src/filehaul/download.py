@@ -3,6 +3,9 @@
 Small files are hashed and written in one go; larger ones go to the partial as they come. A body
 that breaks off goes on where it stopped (Range with If-Range) if the vendor allows it, and starts
 again if it does not; bytes of two versions are never joined.
+
+Bytes are kept as they came. Only where the vendor labels them as encoded, and its record fits
+what is inside and not what came, the inside is the file.
 """
 
 from __future__ import annotations
@@ -10,7 +13,8 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
 
 from . import checksums
 from .errors import FilehaulError, TemporaryError, VendorError
@@ -22,6 +26,7 @@ from .sink import Folder, trouble
 _SPILL = 256 * 1024  # below this, a file is written at once when it is whole
 _GATHER = 1024 * 1024
 _MISMATCHES = 3
+_ENCODED = frozenset({"gzip", "x-gzip", "deflate"})
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)\Z")
 _HTML_NAMES = (".html", ".htm", ".xhtml", ".shtml", ".mhtml", ".asp", ".aspx", ".php", ".jsp")
 
@@ -50,6 +55,7 @@ class Download:
         self.size = 0
         self.sha256 = ""
         self.verified_by = "none"
+        self.shortfall = ""  # that the body was shorter than listed, if it was
         self._wanted = checksums.strongest(task.file.checksum) if task.verify != "size" else None
         if task.verify == "none":
             self._wanted = None
@@ -58,6 +64,7 @@ class Download:
         self._gathered = 0
         self._mismatches = 0
         self._validator = ""
+        self._encoding = ""
         self._html = False
         self._most = 0
         self._reset()
@@ -77,8 +84,11 @@ class Download:
         theirs = self._wanted[0] if self._wanted else "sha256"
         self._theirs = None if theirs == "sha256" else checksums.new(theirs)
         if self._descriptor >= 0:
-            os.ftruncate(self._descriptor, 0)
-            os.lseek(self._descriptor, 0, os.SEEK_SET)
+            try:
+                os.ftruncate(self._descriptor, 0)
+                os.lseek(self._descriptor, 0, os.SEEK_SET)
+            except OSError as problem:
+                raise trouble(problem, self.sink.root, self.partial) from problem
 
     # -- the seam to http ------------------------------------------------------------------
 
@@ -97,7 +107,8 @@ class Download:
         if head.status == 206 and self.size:
             self._continue(head)
             return
-        if head.status != 200:
+        nothing = head.status == 204 and not self.task.file.size
+        if head.status != 200 and not nothing:
             raise VendorError(
                 f"HTTP {head.status} is not the file",
                 where=redact(head.url),
@@ -109,6 +120,7 @@ class Download:
         self._validator = etag if etag and not etag.startswith("W/") else ""
         self._validator = self._validator or head.headers.get("last-modified", "")
         kind = head.headers.get("content-type", "").partition(";")[0].strip().lower()
+        self._encoding = head.headers.get("content-encoding", "").strip().lower()
         self._html = kind in ("text/html", "application/xhtml+xml") and not self._is_html()
 
     def _is_html(self) -> bool:
@@ -144,6 +156,8 @@ class Download:
 
     def end(self) -> None:
         """The body is whole as far as HTTP can tell; now the bytes are held to the record."""
+        if self._encoding in _ENCODED and not self._fits() and self._unwrap():
+            return
         self._verify()
         self._spill()
         self._close()
@@ -155,7 +169,7 @@ class Download:
             if self._parts:
                 _write_all(self._descriptor, self._parts)
         except OSError as problem:
-            raise trouble(problem, self.sink.root) from problem
+            raise trouble(problem, self.sink.root, self.partial) from problem
         self._parts = []
         self._gathered = 0
 
@@ -163,6 +177,57 @@ class Download:
         if self._descriptor >= 0:
             descriptor, self._descriptor = self._descriptor, -1
             os.close(descriptor)
+
+    # -- bytes that are labelled as encoded ------------------------------------------------
+
+    def _fits(self) -> bool:
+        """Whether the bytes, as they came, are the ones that the record tells of."""
+        if self._wanted is not None:
+            return (self._theirs or self._ours).hexdigest() == self._wanted[1]
+        return self.task.file.size in (None, self.size) or self.task.verify == "none"
+
+    def _unwrap(self) -> bool:
+        """Keep what is inside instead, if the record tells of that. False: it does not either."""
+        self._spill()
+        listed = self.task.file.size
+        ours = checksums.new("sha256")
+        theirs = checksums.new(self._wanted[0] if self._wanted else "sha256")
+        size = 0
+        for chunk in self._inside():  # once to hash, and only then to the disk: it may be a bomb
+            size += len(chunk)
+            ours.update(chunk)
+            theirs.update(chunk)
+            if listed is not None and size > listed:
+                return False
+        if theirs.hexdigest() != self._wanted[1] if self._wanted else size != listed:
+            return False
+        inside = self.partial + "i"
+        descriptor = self.sink.create(inside)
+        try:
+            for chunk in self._inside():
+                _write_all(descriptor, [chunk])
+        except OSError as problem:
+            raise trouble(problem, self.sink.root, inside) from problem
+        finally:
+            os.close(descriptor)
+        self._close()
+        self.sink.discard(self.partial)
+        self.partial, self.size, self.sha256 = inside, size, ours.hexdigest()
+        self.verified_by = self._wanted[0] if self._wanted else "size"
+        return True
+
+    def _inside(self) -> Iterator[bytes]:
+        """The partial's bytes, decoded as far as they can be."""
+        decoder = zlib.decompressobj(47)  # 32 + 15: gzip or zlib, whichever it is
+        position = 0
+        while chunk := os.pread(self._descriptor, _GATHER, position):
+            position += len(chunk)
+            while chunk:
+                try:
+                    yield decoder.decompress(chunk, _GATHER)
+                except zlib.error:
+                    return
+                chunk = decoder.unconsumed_tail
 
     # -- are the bytes right? --------------------------------------------------------------
 
@@ -202,14 +267,13 @@ class Download:
         """Cut off without a word: what is there is kept, and the rest is asked for."""
         if self._html:
             raise self._page("an HTML page came in the file's place")
+        self.shortfall = f"the body ended after {self.size:,} of {listed:,} bytes"
         self._mismatches += 1
         if self._mismatches < _MISMATCHES:
             raise TemporaryError(
-                f"the body ended after {self.size:,} of {listed:,} bytes",
-                where=self.task.target,
-                hint="the rest is asked for",
+                self.shortfall, where=self.task.target, hint="the rest is asked for"
             )
-        self._mismatch(f"the body ended after {self.size:,} of {listed:,} bytes")
+        self._mismatch(self.shortfall)
 
     def _mismatch(self, message: str) -> None:
         if self._html:

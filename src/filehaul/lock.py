@@ -18,8 +18,8 @@ from .errors import LockedError, TemporaryError
 @contextlib.contextmanager
 def only_run(path: Path, connection: str) -> Iterator[None]:
     """Hold the lock, or raise LockedError that says who does. ``path``: the lock's own file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as problem:
         raise TemporaryError(
@@ -30,11 +30,17 @@ def only_run(path: Path, connection: str) -> Iterator[None]:
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             raise LockedError(
                 f"another run of {connection!r} is at work: {_holder(descriptor)}",
                 where=str(path),
                 hint="wait until it has ended, or end it; the lock goes with the process",
+            ) from None
+        except OSError as problem:
+            raise TemporaryError(
+                f"the lock cannot be taken: {problem.strerror}",
+                where=str(path),
+                hint="state: (or FILEHAUL_STATE) must name a place on a local disk",
             ) from None
         started = datetime.now(timezone.utc).isoformat(timespec="seconds")
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": started}

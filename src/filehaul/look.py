@@ -104,7 +104,6 @@ def status(config: Config | Mapping[str, Any] | str | Path) -> dict[str, Any]:
             "sink": None if loaded.sink is None else str(loaded.sink),
             "destination": str(database) if database is not None else kind,
             "dataset": loaded.dataset,
-            "logs": str(loaded.home),
         },
         "listings": [],
         "files": {},

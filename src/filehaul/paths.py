@@ -1,8 +1,8 @@
 """A path into a record: ``name``, ``parent.id``, ``['@odata.nextLink']``, ``entries[0].name``.
 
 Dotted paths and simple JSONPath (an optional ``$.``, names, indexes, quoted names) are walked
-directly. Anything more (wildcards, filters, slices) is JSONPath proper, through ``jsonpath-ng``,
-which dlt brings along. ``$`` alone is the whole record.
+directly. Anything more (wildcards, filters, slices, unions) is JSONPath proper, through
+``jsonpath-ng``, which dlt brings along. ``$`` alone is the whole record.
 """
 
 from __future__ import annotations
@@ -17,9 +17,13 @@ _STEP = re.compile(
     r"""\s*(?:
         \.?\[\s*(?P<index>-?\d+)\s*\]
       | \.?\[\s*(?P<quote>['"])(?P<quoted>(?:(?!(?P=quote)).)*)(?P=quote)\s*\]
-      | \.?(?P<name>[^\s.\[\]'"*?$]+(?:\ +[^\s.\[\]'"*?$]+)*)
+      | \.?(?P<name>[^\s.\[\]'"*?$`|,&()]+(?:\ +[^\s.\[\]'"*?$`|,&()]+)*)
     )""",
     re.VERBOSE,
+)
+# What may follow the array itself for its elements still to be one record each.
+_ELEMENTS = re.compile(
+    r"\s*(?:\.?\[\s*\*\s*\]|\.\*|\.?\[\s*\?.*\]|\.?\[\s*-?\d*\s*:[-\d:\s]*\])\s*\Z"
 )
 
 
@@ -38,10 +42,16 @@ MISSING = _Missing()
 
 @dataclass(frozen=True)
 class RecordPath:
-    """A compiled path. ``steps``: names and indexes; None where JSONPath proper is needed."""
+    """A compiled path. ``steps``: names and indexes; None where JSONPath proper is needed.
+
+    Of such a path ``begins`` is the simple part in front (``files`` of ``files[?(@.size)]``), and
+    ``selects_elements`` says that the rest only chooses among the elements of that one array.
+    """
 
     text: str
     steps: tuple[str | int, ...] | None
+    begins: RecordPath | None = None
+    selects_elements: bool = False
     _find: Callable[[Any], list[Any]] | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -53,7 +63,10 @@ class RecordPath:
         """What stands there, or `MISSING`. Of several matches: all, as a list."""
         if self.steps is None:
             assert self._find is not None
-            return self._find(record) or MISSING
+            try:
+                return self._find(record) or MISSING
+            except (TypeError, ValueError, AttributeError, LookupError):
+                return MISSING  # a filter that cannot compare what the record holds
         for step in self.steps:
             if isinstance(record, dict):
                 record = record.get(step, MISSING)
@@ -63,9 +76,14 @@ class RecordPath:
                 return MISSING
         return record
 
+    def one(self, record: Any) -> Any:
+        """What stands there, or `MISSING`. Of several matches: the first, as dlt takes it."""
+        found = self.get(record)
+        return found[0] if self.steps is None and isinstance(found, list) else found
 
-def _walk(text: str) -> tuple[str | int, ...] | None:
-    """The steps of a simple path; None where it is not simple."""
+
+def _walk(text: str) -> tuple[tuple[str | int, ...], str]:
+    """The steps of a path as far as it is simple, and the rest of it."""
     rest = text.strip()
     if rest.startswith("$"):
         rest = rest[1:]
@@ -74,13 +92,13 @@ def _walk(text: str) -> tuple[str | int, ...] | None:
     while position < len(rest):
         match = _STEP.match(rest, position)
         if match is None:
-            return None
+            break
         if match["index"] is not None:
             steps.append(int(match["index"]))
         else:
             steps.append(match["quoted"] if match["quoted"] is not None else match["name"])
         position = match.end()
-    return tuple(steps)
+    return tuple(steps), rest[position:]
 
 
 @lru_cache(maxsize=1024)
@@ -88,8 +106,8 @@ def record_path(text: str) -> RecordPath:
     """Compile a path; ValueError, with what is wrong, where it is none."""
     if not text.strip():
         raise ValueError("an empty path")
-    steps = _walk(text)
-    if steps is not None:
+    steps, rest = _walk(text)
+    if not rest:
         return RecordPath(text, steps)
     from jsonpath_ng.ext.parser import parse
 
@@ -97,4 +115,16 @@ def record_path(text: str) -> RecordPath:
         parsed = parse(text)
     except Exception as problem:  # the parser raises plain Exception
         raise ValueError(f"not a path: {text!r} ({problem})") from problem
-    return RecordPath(text, None, lambda record: [match.value for match in parsed.find(record)])
+    steps = steps if rest.lstrip()[:1] in ("[", ".") else ()  # a union has no one beginning
+    return RecordPath(
+        text,
+        None,
+        RecordPath(".".join(map(str, steps)) or "$", steps),
+        _ELEMENTS.match(rest) is not None,
+        lambda record: [match.value for match in parsed.find(record)],
+    )
+
+
+def key_path(name: str) -> RecordPath:
+    """The path to the key of just this name, whatever characters it has."""
+    return RecordPath(name, (name,))

@@ -1,26 +1,32 @@
 """Ledger and selection to what to do, and why.
 
-A plan looks and claims paths; it moves no bytes. A claim is what makes a path in the sink belong
-to one file: of two files that want one path (or two that no file system tells apart), the first
-keeps it and the other's name gets a mark of its own (`filehaul.names.with_id`).
+A plan looks and claims paths (`filehaul.claims`); it moves no bytes.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from . import checksums
+from .claims import Claims
 from .config import Config, Resource
 from .ledger import Ledger, Todo
 from .models import File, Task
-from .names import ancestors, by_id, folded, safe_path, safe_segment, with_id
+from .names import by_id, safe_path, safe_segment
 
-FETCH, MOVE, UNCHANGED, NO_ADDRESS = "fetch", "move", "unchanged", "no address"
+FETCH, MOVE, UNCHANGED = "fetch", "move", "unchanged"
+NO_ADDRESS, NO_CHECKSUM = "no address", "no checksum"
+UNADDRESSED = "the record has no address for its bytes"
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 @dataclass(frozen=True)
 class Decision:
-    """One file and what to do: fetch, move (same bytes, another path), unchanged, or no address."""
+    """One file and what to do: fetch, move (same bytes, another path), unchanged; or why it cannot
+    be had: no address, no checksum.
+    """
 
     action: str
     reason: str
@@ -58,34 +64,53 @@ class Planner:
         self.ledger = ledger
         self.sink = sink
         self.listing = listing
-        self.complete = complete
+        names = [one.name for one in config.resources]
+        self.claims = Claims(ledger.places, sink, resource.name, listing, complete, names)
+
+    def moves(self) -> Iterator[Decision]:
+        """Files whose bytes are in the sink already, at another path. To be carried out before
+        anything is fetched to where they lie.
+        """
+        yield from self._decisions(only_moved=True)
 
     def decisions(self) -> Iterator[Decision]:
         """What is to do; files with a true receipt do not appear."""
-        book = self.ledger.transfers
-        with self.ledger.transaction():
-            book.release_moved(self.sink, self.resource.name, self.listing)
-        for todo in book.todo(self.resource.name, self.listing, self.sink):
-            yield self._decide(todo)
+        yield from self._decisions(only_moved=False)
 
-    def _decide(self, todo: Todo) -> Decision:
-        target = self._claim(todo)
+    def _decisions(self, only_moved: bool) -> Iterator[Decision]:
+        ledger, name = self.ledger, self.resource.name
+        with ledger.transaction():
+            ledger.places.release_moved(self.sink, name, self.listing)
+        for batch in ledger.transfers.todo(name, self.listing, self.sink, only_moved):
+            targets = self.claims.take(batch)
+            for todo in batch:
+                yield self._decide(todo, targets[todo.file.key])
+
+    def _decide(self, todo: Todo, target: str) -> Decision:
         action, reason = self._reason(todo, target)
         if action == FETCH and not todo.address:
-            action, reason = NO_ADDRESS, "the record has no address for its bytes"
-        url = _address(self.base_url, todo.address)
-        moved_from = todo.target if todo.same_sink and todo.target != target else None
+            action, reason = NO_ADDRESS, UNADDRESSED
+        elif action == FETCH and self._lacks_checksum(todo.file):
+            action = NO_CHECKSUM
+            reason = "verify: checksum, but the vendor's record has no checksum of this file"
         task = Task(
             file=todo.file,
-            url=url,
+            url=_address(self.base_url, todo.address),
             target=target,
             reason=reason,
             verify=self.content.verify,
-            moved_from=moved_from if todo.status == "done" else None,
+            moved_from=todo.held if todo.held != target else None,
         )
         return Decision(action, reason, task)
 
+    def _lacks_checksum(self, file: File) -> bool:
+        return self.content.verify == "checksum" and checksums.strongest(file.checksum) is None
+
     def _reason(self, todo: Todo, target: str) -> tuple[str, str]:
+        if todo.is_here:
+            if todo.held != target:
+                return MOVE, "its path has changed"
+            return UNCHANGED, "the bytes are the same"
         if todo.status is None or not todo.same_sink:
             return FETCH, "new"
         if todo.status == "failed":
@@ -93,56 +118,12 @@ class Planner:
         if todo.status == "parked":
             return FETCH, "parked, and its time has come"
         if todo.status == "gone":
-            return FETCH, "its path belonged to another file"
-        same = todo.fingerprint == todo.file.fingerprint or (
-            todo.sha256 is not None and todo.file.checksum.get("sha256") == todo.sha256
-        )
-        if not same:
-            return FETCH, "changed"
-        if todo.target != target:
-            return MOVE, "its path has changed"
-        return UNCHANGED, "the bytes are the same"
-
-    def _claim(self, todo: Todo) -> str:
-        """The path that is this file's now."""
-        book, file = self.ledger.transfers, todo.file
-        if todo.path is not None:
-            return todo.path
-        path = self._out_of_folders(todo.desired)
-        for candidate in (path, with_id(path, f"{file.resource}/{file.key}")):
-            key = folded(candidate)
-            owner = book.owner(self.sink, key)
-            if owner is not None and not self._may_take(owner):
-                continue
-            if book.inside(self.sink, key):
-                continue  # other files live below it: it is a folder
-            if owner is not None:
-                book.gone(owner[0], owner[1])
-            book.claim(self.sink, key, candidate, todo.desired, file)
-            return candidate
-        raise AssertionError("a name made unique by its key is not unique")
-
-    def _may_take(self, owner: tuple[str, str, str, int | None]) -> bool:
-        """Whether a path's owner is no longer listed: then its name is free for a new file.
-
-        Only a complete listing can say so: in another, the owner may stand on a page not seen.
-        """
-        resource, _, _, listing = owner
-        if listing is None:
-            return True
-        return self.complete and resource == self.resource.name and listing < self.listing
-
-    def _out_of_folders(self, path: str) -> str:
-        """The path with no ancestor that is itself a file."""
-        for folder in ancestors(path):
-            owner = self.ledger.transfers.owner(self.sink, folded(folder))
-            if owner is not None and not self._may_take(owner):
-                return with_id(folder, "folder") + path[len(folder) :]
-        return path
+            return FETCH, "its bytes are no longer in the sink"
+        return FETCH, "changed"
 
 
 def _address(base_url: str, address: str | None) -> str:
     """The absolute address: `content.path` is below base_url, and kept without it."""
     if not address:
         return ""
-    return address if "://" in address else base_url + address.lstrip("/")
+    return address if _ABSOLUTE.match(address) else base_url + address.lstrip("/")

@@ -17,15 +17,21 @@ from pathlib import Path
 from typing import Protocol
 
 from . import checksums
-from .errors import FilehaulError, SinkError
+from .errors import ConfigError, FilehaulError, SinkError
 
 HOME = ".filehaul"
 _PARTIALS = "partial"
 _MARK = "sink"
 _OPEN_FOLDERS = 256
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-_PERMANENT = frozenset({errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EEXIST})
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+# Of these, one file suffers and not the sink.
+_NAME = frozenset(
+    {
+        *(errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EEXIST),
+        *(errno.ENOTEMPTY, errno.EINVAL, errno.EILSEQ),
+    }
+)
 
 
 class Sink(Protocol):
@@ -61,92 +67,164 @@ class Sink(Protocol):
         """The file's address for people and tables."""
 
 
-class NameTakenError(FilehaulError):
-    """The file system will not have this name: a folder or a link stands there."""
+class RefusedError(FilehaulError):
+    """The sink will not have this one file: its name is taken by a folder or a link, or it is too
+    large for the file system. Trying again does not help.
+    """
 
     kind = "sink"
 
 
 class Folder:
-    """A sink on a local disk. ``durable``: whether bytes are forced to the disk before receipts."""
+    """A sink on a local disk.
 
-    def __init__(self, root: Path, durable: bool = False) -> None:
+    ``durable``: whether bytes are forced to the disk before receipts. ``user``: what tells this
+    connection's partials from another's that has the same sink.
+    """
+
+    def __init__(self, root: Path, durable: bool = False, user: str = "filehaul") -> None:
         self.root = root
         self.durable = durable
         self.identity = str(root.absolute())
+        self.disturbed = False  # whether somebody removed a folder that was in use
+        self._partials = f"{HOME}/{_PARTIALS}/{user}"
         self._folders: OrderedDict[str, int] = OrderedDict()
         self._root = -1
 
     def open(self) -> str:
-        """Make or open the folder. Returns its mark: another one means that it was emptied."""
+        """Make or open the folder. Returns its mark: another one means that it was replaced.
+
+        Raises ConfigError where it is no folder, SinkError where it cannot be used now.
+        """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             self._root = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             home = self._folder(HOME)
-            self._folder(f"{HOME}/{_PARTIALS}")
+            self._folder(self._partials)
             try:
-                descriptor = os.open(_MARK, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=home)
+                flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+                descriptor = os.open(_MARK, flags, dir_fd=home)
             except FileNotFoundError:
                 return self._make_mark(home)
-            with os.fdopen(descriptor) as file:
-                return file.read(64).strip() or self._make_mark(home)
+            with os.fdopen(descriptor, "rb") as file:
+                mark = file.read(64).decode("ascii", "replace").strip()
+            return mark or self._make_mark(home)
         except OSError as problem:
-            raise self._trouble(problem, str(self.root)) from problem
+            if problem.errno in _NAME:
+                raise ConfigError(
+                    f"the sink is not a folder of its own ({problem.strerror})",
+                    where=str(self.root),
+                    hint=f"a file or a link stands at it, or at {HOME} in it: move that away",
+                ) from problem
+            raise trouble(problem, self.root) from problem
 
     def _make_mark(self, home: int) -> str:
         mark = uuid.uuid4().hex
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(_MARK, dir_fd=home)
         with os.fdopen(os.open(_MARK, _NEW, 0o644, dir_fd=home), "w") as file:
             file.write(mark + "\n")
         return mark
 
+    def seal(self) -> str:
+        """Changes when a name directly in the folder comes or goes: was anyone else here?"""
+        try:
+            found = os.fstat(self._root)
+        except OSError as problem:
+            raise trouble(problem, self.root) from problem
+        return f"{found.st_ino}:{found.st_mtime_ns}"
+
     # -- folders ---------------------------------------------------------------------------
 
     def _folder(self, path: str, make: bool = True) -> int:
-        """A descriptor of a folder below the root; made where it is missing."""
+        """A descriptor of a folder below the root; made where it is missing.
+
+        Good until the next but two of these calls: only so many stay open.
+        """
         if not path:
             return self._root
-        descriptor = self._folders.get(path)
-        if descriptor is not None:
+        known = self._folders.get(path)
+        if known is not None:
             self._folders.move_to_end(path)
-            return descriptor
-        parent, _, name = path.rpartition("/")
-        above = self._folder(parent, make)
+            return known
+        at, above = path.rfind("/"), self._root
+        while at > 0:
+            found = self._folders.get(path[:at])
+            if found is not None:
+                above = found
+                break
+            at = path.rfind("/", 0, at)
+        descriptor = self._walk(above, path[at + 1 :].split("/"), make)
+        self._folders[path] = descriptor
+        if len(self._folders) > _OPEN_FOLDERS:
+            os.close(self._folders.popitem(last=False)[1])
+        return descriptor
+
+    def _walk(self, above: int, names: list[str], make: bool) -> int:
+        """Step by step, since only the last step of a path is kept from following a link."""
+        descriptor = above
+        for name in names:
+            try:
+                below = self._step(descriptor, name, make)
+            finally:
+                if descriptor != above:
+                    os.close(descriptor)
+            descriptor = below
+        return descriptor
+
+    @staticmethod
+    def _step(above: int, name: str, make: bool) -> int:
         try:
-            descriptor = os.open(name, _FOLDER, dir_fd=above)
+            return os.open(name, _FOLDER, dir_fd=above)
         except FileNotFoundError:
             if not make:
                 raise
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(name, dir_fd=above)
-            descriptor = os.open(name, _FOLDER, dir_fd=above)
-        self._folders[path] = descriptor
-        if len(self._folders) > _OPEN_FOLDERS:
-            _, oldest = self._folders.popitem(last=False)
-            os.close(oldest)
-        return descriptor
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(name, dir_fd=above)
+        return os.open(name, _FOLDER, dir_fd=above)
 
-    def _place(self, partial: str) -> tuple[int, str]:
-        # Spread over folders: renames out of one crowded folder wait for each other.
-        return self._folder(f"{HOME}/{_PARTIALS}/{partial[:2]}"), partial
+    def _look_again(self) -> None:
+        """Someone may have removed a folder that is open here: its descriptor leads nowhere."""
+        for descriptor in self._folders.values():
+            os.close(descriptor)
+        self._folders.clear()
+
+    def _place(self, partial: str) -> int:
+        # Spread over folders: one crowded folder is slow to look names up in.
+        return self._folder(f"{self._partials}/{partial[:1]}")
 
     # -- partials and files ----------------------------------------------------------------
 
     def create(self, partial: str) -> int:
-        """A descriptor for a new, empty partial."""
+        """A descriptor for a new, empty partial; whatever has its name goes."""
         try:
-            folder, name = self._place(partial)
-            return os.open(name, _NEW, 0o666, dir_fd=folder)
+            folder = self._place(partial)
+            try:
+                return os.open(partial, _NEW, 0o666, dir_fd=folder)
+            except FileExistsError:
+                os.unlink(partial, dir_fd=folder)
+                return os.open(partial, _NEW, 0o666, dir_fd=folder)
         except OSError as problem:
-            raise self._trouble(problem, partial) from problem
+            raise trouble(problem, self.root, partial) from problem
 
     def commit(self, partial: str, target: str) -> None:
         """One rename. Whatever had the name before is replaced at once and whole."""
-        parent, _, name = target.rpartition("/")
         try:
-            folder, source = self._place(partial)
-            os.rename(source, name, src_dir_fd=folder, dst_dir_fd=self._folder(parent))
+            try:
+                self._rename(f"{self._partials}/{partial[:1]}/{partial}", target)
+            except FileNotFoundError:
+                self.disturbed = True
+                self._look_again()
+                self._rename(f"{self._partials}/{partial[:1]}/{partial}", target)
         except OSError as problem:
-            raise self._trouble(problem, target) from problem
+            raise trouble(problem, self.root, target) from problem
+
+    def _rename(self, old: str, new: str) -> None:
+        old_parent, _, old_name = old.rpartition("/")
+        new_parent, _, new_name = new.rpartition("/")
+        above = self._folder(new_parent)
+        source = self._folder(old_parent, make=False)
+        os.rename(old_name, new_name, src_dir_fd=source, dst_dir_fd=above)
 
     def size(self, target: str) -> int | None:
         """The file's size; None where there is no regular file of that name."""
@@ -157,40 +235,60 @@ class Folder:
             return None
         return found.st_size if (found.st_mode & 0o170000) == 0o100000 else None
 
+    def same(self, one: str, other: str) -> bool:
+        """Whether two names are one file (a disk that ignores case)."""
+        found = [self._stat(one), self._stat(other)]
+        known = {(entry.st_dev, entry.st_ino) for entry in found if entry is not None}
+        return None not in found and len(known) == 1
+
+    def _stat(self, target: str) -> os.stat_result | None:
+        parent, _, name = target.rpartition("/")
+        try:
+            folder = self._folder(parent, make=False)
+            return os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except OSError:
+            return None
+
     def digests(self, target: str, algorithms: Iterable[str]) -> dict[str, str] | None:
-        """The checksums of the file's bytes; None where there is no regular file of that name."""
+        """The checksums of the file's bytes; None where there is no regular file of that name,
+        or none that can be read.
+        """
         if self.size(target) is None:
             return None
         parent, _, name = target.rpartition("/")
+        hashes = {algorithm: checksums.new(algorithm) for algorithm in algorithms}
         try:
-            descriptor = os.open(
-                name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=self._folder(parent, make=False)
-            )
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(name, flags, dir_fd=self._folder(parent, make=False))
+            with os.fdopen(descriptor, "rb", buffering=0) as file:
+                while chunk := file.read(1 << 20):
+                    for digest in hashes.values():
+                        digest.update(chunk)
         except OSError:
             return None
-        hashes = {algorithm: checksums.new(algorithm) for algorithm in algorithms}
-        with os.fdopen(descriptor, "rb", buffering=0) as file:
-            while chunk := file.read(1 << 20):
-                for digest in hashes.values():
-                    digest.update(chunk)
         return {algorithm: digest.hexdigest() for algorithm, digest in hashes.items()}
 
     def move(self, old: str, new: str) -> None:
-        """Rename within the sink."""
-        old_parent, _, old_name = old.rpartition("/")
-        new_parent, _, new_name = new.rpartition("/")
+        """Rename within the sink. Whatever had the new name is replaced."""
         try:
-            source = self._folder(old_parent, make=False)
-            os.rename(old_name, new_name, src_dir_fd=source, dst_dir_fd=self._folder(new_parent))
+            self._rename(old, new)
         except OSError as problem:
-            raise self._trouble(problem, new) from problem
-        self._prune(old_parent)
+            raise trouble(problem, self.root, new) from problem
+        self._prune(old.rpartition("/")[0])
 
     def remove(self, target: str) -> None:
-        """Unlink, and remove the folders that this leaves empty."""
+        """Unlink, and remove the folders that this leaves empty. No error where there is none, or
+        where it is no file any more.
+        """
         parent, _, name = target.rpartition("/")
-        with contextlib.suppress(FileNotFoundError):
+        try:
             os.unlink(name, dir_fd=self._folder(parent, make=False))
+        except FileNotFoundError:
+            pass
+        except OSError as problem:
+            found = trouble(problem, self.root, target)
+            if isinstance(found, SinkError):
+                raise found from problem
         self._prune(parent)
 
     def _prune(self, folder: str) -> None:
@@ -208,19 +306,18 @@ class Folder:
     def discard(self, partial: str) -> None:
         """Unlink a partial."""
         with contextlib.suppress(OSError):
-            folder, name = self._place(partial)
-            os.unlink(name, dir_fd=folder)
+            os.unlink(partial, dir_fd=self._place(partial))
 
     def tidy(self) -> int:
-        """Remove all partials; how many there were."""
+        """Remove all partials of this connection; how many there were."""
         removed = 0
-        top = f"{HOME}/{_PARTIALS}"
-        for spread in os.listdir(self._folder(top)):  # noqa: PTH208 - by descriptor
-            with contextlib.suppress(OSError):
-                folder = self._folder(f"{top}/{spread}", make=False)
-                for name in os.listdir(folder):  # noqa: PTH208
-                    os.unlink(name, dir_fd=folder)
-                    removed += 1
+        with contextlib.suppress(OSError):
+            for spread in os.listdir(self._folder(self._partials)):  # noqa: PTH208 - by descriptor
+                with contextlib.suppress(OSError):
+                    folder = self._folder(f"{self._partials}/{spread}", make=False)
+                    for name in os.listdir(folder):  # noqa: PTH208
+                        os.unlink(name, dir_fd=folder)
+                        removed += 1
         return removed
 
     def flush(self) -> None:
@@ -234,26 +331,28 @@ class Folder:
 
     def close(self) -> None:
         """Close all descriptors."""
-        for descriptor in self._folders.values():
-            os.close(descriptor)
-        self._folders.clear()
+        self._look_again()
         if self._root >= 0:
             os.close(self._root)
             self._root = -1
 
-    def _trouble(self, problem: OSError, where: str) -> FilehaulError:
-        """What the system says, in words: permanent for one name, temporary for the sink."""
-        if problem.errno in _PERMANENT:
-            return NameTakenError(
-                f"the sink cannot have a file of this name ({problem.strerror})",
-                where=where,
-                hint="a folder or a link stands in its way: move it, or use layout: by_id",
-            )
-        return trouble(problem, self.root)
 
-
-def trouble(problem: OSError, root: Path) -> SinkError:
-    """The sink itself is in trouble: the run stops, and goes on when it is mended."""
+def trouble(problem: OSError, root: Path, where: str = "") -> FilehaulError:
+    """What the system says, in words. RefusedError: about one file (``where``). SinkError: the
+    sink itself is in trouble, the run stops, and goes on when it is mended.
+    """
+    if problem.errno in _NAME and where:
+        return RefusedError(
+            f"the sink cannot have a file of this name ({problem.strerror})",
+            where=where,
+            hint="a folder or a link stands in its way: move it, or use layout: by_id",
+        )
+    if problem.errno == errno.EFBIG:
+        return RefusedError(
+            f"the sink cannot hold a file of this size ({problem.strerror})",
+            where=where or str(root),
+            hint="use another file system, or raise the limit on the size of files",
+        )
     words = {
         errno.ENOSPC: "the sink is full",
         errno.EDQUOT: "the sink's quota is used up",

@@ -18,6 +18,7 @@ from .errors import VendorError
 from .fields import Rows, Shape
 from .http import Clock
 from .listing import Listing
+from .paths import record_path
 
 _ROWS = 10_000
 
@@ -104,29 +105,29 @@ def _known_types(schema: Any, table: str) -> dict[str, str]:
 
 
 def _tables(listing: Listing, shape: Shape) -> Iterator[Any]:
-    """A listing as Arrow tables of ten thousand rows; a key comes once."""
+    """A listing as Arrow tables of ten thousand rows."""
     from dlt.common.storages.load_package import load_package_state
 
-    from .load.destination import hints, with_load_id
+    from .load.package import hints, with_load_id
+    from .load.signed import without_signatures
 
     load_id = str(load_package_state()["load_id"])
-    seen: set[str] = set()
+    content = listing.resource.content
+    address = record_path(content.url_field) if content and content.url_field else None
     rows = Rows()
 
     def table() -> Any:
         import dlt
 
+        without_signatures(rows.records, address)
         made = with_load_id(shape.table(rows), load_id)
         return dlt.mark.with_hints(
             made, dlt.mark.make_hints(columns=hints(shape.types, shape.keys))
         )
 
     for page in listing:
-        before = len(rows.keys)
         shape.keyed(rows, page.records, page.number)
         _refuse(rows)
-        if shape.keys:
-            _drop_repeated(rows, before, seen)
         if len(rows.records) >= _ROWS:
             yield table()
             rows = Rows()
@@ -143,14 +144,3 @@ def _refuse(rows: Rows) -> None:
                 where=reject.value,
                 hint="check primary_key; filehaul.sync loads the others and reports this one",
             )
-
-
-def _drop_repeated(rows: Rows, start: int, seen: set[str]) -> None:
-    keep = list(range(start))
-    for number in range(start, len(rows.keys)):
-        if rows.keys[number] not in seen:
-            seen.add(rows.keys[number])
-            keep.append(number)
-    if len(keep) < len(rows.keys):
-        fewer = rows.only(keep)
-        rows.keys, rows.records, rows.pages = fewer.keys, fewer.records, fewer.pages

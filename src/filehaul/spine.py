@@ -8,13 +8,15 @@ The catalogue is loaded as soon as the listings have ended, the receipts when th
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -23,10 +25,10 @@ from .catalogue import Catalogist, Listed
 from .config import Config, Resource, load_config
 from .connect import connect
 from .download import Meter
-from .errors import Cancelled, FilehaulError
+from .errors import Cancelled, FilehaulError, VendorError
 from .http import Clock, Http
-from .ledger import Ledger, micros
-from .load import Destination
+from .ledger import Ledger, explained
+from .load import Destination, interrupt
 from .lock import only_run
 from .models import Receipt
 from .plan import Planner
@@ -70,14 +72,22 @@ def sync(
     watch: Watch | None = None,
     clock: Clock | None = None,
     dev_mode: bool = False,
+    retry_failed: bool = False,
 ) -> Report:
     """One run of a connection. Returns what was done.
 
     Raises ConfigError, CredentialsError and defects (exit codes 1, 2, 4, 5); everything else that
     stops or limits a run is in the report: ``report.exit_code``, ``report.error``,
     ``report.raise_for_failures()``. ``dev_mode``: as dlt's, into a dataset of its own.
+    ``retry_failed``: ask again for parked files, whatever their day.
     """
-    report = run(load_config(config), watch=watch, clock=clock, dev_mode=dev_mode)
+    report = run(
+        load_config(config),
+        watch=watch,
+        clock=clock,
+        dev_mode=dev_mode,
+        retry_failed=retry_failed,
+    )
     if report.error is not None and report.error.exit_code in _RAISED:
         raise report.error
     return report
@@ -89,6 +99,7 @@ def run(
     watch: Watch | None = None,
     clock: Clock | None = None,
     dev_mode: bool = False,
+    retry_failed: bool = False,
 ) -> Report:
     """The same, with every error of filehaul's in the report."""
     report = Report(config.name)
@@ -97,7 +108,8 @@ def run(
         report.warnings.append("TLS verification is off (client.insecure)")
     try:
         with _interruptible() as cancelled:
-            _Run(config, report, watch or Watch(), clock, cancelled, dev_mode).all()
+            one = _Run(config, report, watch or Watch(), clock, cancelled)
+            one.all(dev_mode, retry_failed)
     except FilehaulError as problem:
         report.error = problem
     report.seconds = time.monotonic() - begun
@@ -112,44 +124,51 @@ class _Run:
         watch: Watch,
         clock: Clock | None,
         cancelled: Callable[[], bool],
-        dev_mode: bool,
     ) -> None:
         self.config = config
         self.report = report
         self.watch = watch
         self.clock = clock
         self.cancelled = cancelled
-        self.dev_mode = dev_mode
         self.listed: list[Listed] = []
+        self.transfers: Transfers | None = None
 
-    def all(self) -> None:
+    def all(self, dev_mode: bool, retry_failed: bool) -> None:
         """The whole run, under the connection's lock."""
         config = self.config
         state = state_path(config)
         with (
             only_run(state.with_name(state.name + ".lock"), config.name),
+            explained(state),
             Ledger.open(state, config.settings.durable) as ledger,
-            Destination(config, self.dev_mode) as destination,
-            connect(config, self.clock, self.cancelled) as http,
+            Destination(config, dev_mode) as destination,
+            connect(config, self.clock, self._asked) as http,
             self._sink(ledger) as sink,
         ):
-            shutil.rmtree(config.home / "spool", ignore_errors=True)
+            shutil.rmtree(config.home / "spool" / config.name, ignore_errors=True)
+            ledger.end_interrupted()
             self.report.warnings += destination.settle(ledger)
+            if retry_failed:
+                ledger.transfers.ask_again()
             ledger.transfers.park_failed()
-            try:
-                self._list(http, ledger, destination)
-            finally:
-                self._load(ledger, destination)
+            self._list(http, ledger, destination)
+            self._load(ledger, destination, self.listed)
             if sink is not None:
                 try:
                     self._transfer(http, ledger, sink)
                 finally:
-                    self._load(ledger, destination)
-                if self.report.error is None:
-                    sink.tidy()
+                    self._load(ledger, destination, ())
+                seal = "" if sink.disturbed else sink.seal()
+                ledger.set_meta(f"seal:{sink.identity}", seal)
             self._dlt(destination)
         if self.cancelled():
             raise Cancelled("cancelled", hint="run again: it goes on where it stopped")
+
+    def _asked(self) -> bool:
+        """Whether to stop. `http` asks this twice a second at least: receipts wait no longer."""
+        if self.transfers is not None:
+            self.transfers.tick()
+        return self.cancelled()
 
     # -- list ------------------------------------------------------------------------------
 
@@ -190,22 +209,20 @@ class _Run:
 
     # -- load ------------------------------------------------------------------------------
 
-    def _load(self, ledger: Ledger, destination: Destination) -> None:
+    def _load(self, ledger: Ledger, destination: Destination, listed: Sequence[Listed]) -> None:
         """What the destination does not have yet. Half a listing only ever adds to a table."""
-        catalogues = []
-        for listed in self.listed:
-            catalogue = listed.catalogue
-            if listed.error is None or catalogue.resource.disposition == "merge":
-                catalogues.append(catalogue)
-            else:
-                catalogue.spool.remove()
-        loaded = destination.load(ledger, catalogues)
-        for listed in self.listed:
-            name = listed.catalogue.resource.name
+        if self.cancelled():
+            return  # whoever cancelled does not want to wait; the ledger knows what is missing
+        whole = [
+            one.catalogue
+            for one in listed
+            if one.error is None or one.catalogue.resource.disposition == "merge"
+        ]
+        loaded = destination.load(ledger, whole)
+        for one in listed:
+            name = one.catalogue.resource.name
             self.report.resources[name].rows += loaded.rows.get(name, 0)
-        self.listed = [listed for listed in self.listed if listed.catalogue.resource.content]
-        for listed in self.listed:
-            listed.catalogue.spool.rows = 0
+            one.catalogue.spool.remove()
 
     # -- transfer --------------------------------------------------------------------------
 
@@ -216,28 +233,34 @@ class _Run:
         if root is None or not any(resource.content for resource in self.config.resources):
             yield None
             return
-        sink = Folder(root, self.config.settings.durable == "power")
+        where = hashlib.sha256(str(ledger.path.absolute()).encode()).hexdigest()
+        user = f"{self.config.name}-{where[:8]}"
+        sink = Folder(root, self.config.settings.durable == "power", user)
         try:
-            self._trust(sink, sink.open(), ledger)
+            mark = sink.open()
+            sink.tidy()  # an earlier run's: their bytes are not gone on with
             settle(ledger, sink)
+            self._trust(sink, mark, ledger)
             yield sink
         finally:
+            sink.tidy()
             sink.close()
 
     def _trust(self, sink: Folder, mark: str, ledger: Ledger) -> None:
-        """A sink with another mark was emptied or replaced: receipts are held to its files."""
-        name = f"mark:{sink.identity}"
-        known = ledger.meta(name)
-        if known == mark:
+        """Receipts are held to the sink's files if the sink was replaced (another mark), if
+        somebody was in it since (another seal), or if the last run did not end as it should.
+        """
+        marked, sealed = f"mark:{sink.identity}", f"seal:{sink.identity}"
+        if ledger.meta(marked) == mark and ledger.meta(sealed) == sink.seal():
             return
         missing = [
             (resource, key)
-            for resource, key, target, size in ledger.transfers.done(sink.identity)
+            for resource, key, target, size in ledger.transfers.held(sink.identity)
             if sink.size(target) != size
         ]
         with ledger.transaction():
-            ledger.transfers.forget(missing)
-            ledger.set_meta(name, mark)
+            ledger.transfers.lost(missing)
+            ledger.set_meta(marked, mark)
         if missing:
             self.report.warnings.append(
                 f"{len(missing):,} files are no longer in the sink: they are fetched again"
@@ -246,72 +269,50 @@ class _Run:
     def _transfer(self, http: Http, ledger: Ledger, sink: Folder) -> None:
         for listed in self.listed:
             resource = listed.catalogue.resource
-            if listed.error is not None or resource.content is None:
+            if resource.content is None or not _may_go_on(listed.error):
                 continue
             self.watch.stage(resource.name, "transfer")
             one = self.report.resources[resource.name]
-            total, one.parked = ledger.transfers.counts(resource.name, listed.number)
-            one.unchanged = total - one.parked
-            planner = Planner(
-                self.config,
-                resource,
+            number = listed.number
+            one.unchanged, one.parked = ledger.transfers.counts(
+                resource.name, number, sink.identity
+            )
+            complete = listed.summary.complete
+            planner = Planner(self.config, resource, ledger, sink.identity, number, complete)
+            self.transfers = Transfers(
+                http,
+                sink,
                 ledger,
-                sink.identity,
-                listed.number,
-                listed.summary.complete,
+                number,
+                told=partial(self._count, one, resource),
+                by_link=resource.content.url_field is not None,
+                meter=self.watch.meter,
+                point=self.watch.point,
             )
-            transfers = Transfers(
-                http, sink, ledger, listed.number, meter=self.watch.meter, point=self.watch.point
-            )
-            for receipt in transfers.run(planner.decisions()):
-                self._count(one, resource, receipt, listed, ledger)
+            try:
+                self.transfers.run(planner)
+            finally:
+                self.transfers = None
 
-    def _count(
-        self,
-        one: ResourceReport,
-        resource: Resource,
-        receipt: Receipt,
-        listed: Listed,
-        ledger: Ledger,
-    ) -> None:
-        """One receipt into the report and the tables."""
+    def _count(self, one: ResourceReport, resource: Resource, receipt: Receipt) -> None:
+        """One receipt into the report."""
         self.watch.receipt(receipt)
-        if receipt.status == "done" and not receipt.fetched:
-            return
-        one.unchanged -= 1
-        if receipt.status == "done":
+        if receipt.status == "done" and receipt.fetched:
             one.transferred += 1
             one.bytes += receipt.size or 0
-            return
-        one.failed += 1
-        file = receipt.file
-        error = receipt.error or ""
-        self.watch.event(
-            {
-                "event": "failed",
-                "resource": resource.name,
-                "file_id": file.file_id,
-                "file_name": file.name,
-                "error": error,
-            }
-        )
-        assert receipt.finished_at is not None
-        ledger.packages.notice(
-            "transfer_errors",
-            [
+        elif receipt.status == "done":
+            one.unchanged += 1
+        else:
+            one.failed += 1
+            self.watch.event(
                 {
+                    "event": "failed",
                     "resource": resource.name,
-                    "drive_id": file.drive_id,
-                    "file_id": file.file_id,
-                    "file_name": file.name,
-                    "error": error,
-                    "permanent": receipt.permanent,
-                    "attempts": receipt.attempts,
-                    "listing_id": listed.summary.listing_id,
-                    "recorded_at": micros(receipt.finished_at),
+                    "file_id": receipt.file.file_id,
+                    "file_name": receipt.file.name,
+                    "error": receipt.error or "",
                 }
-            ],
-        )
+            )
 
     # -- what dlt's engine lists -----------------------------------------------------------
 
@@ -326,6 +327,13 @@ class _Run:
             )
 
 
+def _may_go_on(error: FilehaulError | None) -> bool:
+    """Whether files of a listing that stopped are fetched all the same: one odd page must not
+    keep the others' bytes back for ever. Not where asking for more is of no use now.
+    """
+    return error is None or (error.exit_code == VendorError.exit_code and not error.temporary)
+
+
 @contextlib.contextmanager
 def _interruptible() -> Iterator[Callable[[], bool]]:
     """SIGTERM and SIGINT ask the run to stop; a second one kills as usual."""
@@ -337,6 +345,7 @@ def _interruptible() -> Iterator[Callable[[], bool]]:
 
     def stop(number: int, _frame: FrameType | None) -> None:
         flag.set()
+        interrupt(number)
         signal.signal(number, before[number] or signal.SIG_DFL)
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -346,3 +355,4 @@ def _interruptible() -> Iterator[Callable[[], bool]]:
     finally:
         for caught, handler in before.items():
             signal.signal(caught, handler or signal.SIG_DFL)
+        interrupt(0)

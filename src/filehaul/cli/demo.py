@@ -14,11 +14,11 @@ from typing import Any
 
 import orjson
 
-from .talk import Progress, out, out_json, say
 from ..config import load_config
 from ..errors import FilehaulError, UsageError
 from ..report import Report
 from ..spine import run
+from .talk import Progress, out, out_json, say
 
 _MARK = ".filehaul-demo"
 _CONFIG = """\

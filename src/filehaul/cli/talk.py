@@ -17,6 +17,7 @@ from ..redact import redact
 from ..report import Report, size
 from ..spine import Watch
 
+_MOST_FAILED = 20
 ISSUES = "please report it, with the lines above"
 
 
@@ -78,6 +79,7 @@ class Progress:
         self._bars: Any = None
         self._task: Any = None
         self._count = 0
+        self._failed = 0
         self.watch = Watch(
             stage=self._stage, rows=self._rows, receipt=self._receipt, event=self._event
         )
@@ -121,7 +123,11 @@ class Progress:
             done = f"{self._count:,} files, {size(self.watch.meter.bytes)}"
             self._bars.update(self._task, done=done)
         if receipt.status == "failed" and not self.as_json:
-            say(f"failed: {receipt.target}: {receipt.error}")
+            self._failed += 1
+            if self._failed <= _MOST_FAILED:
+                say(f"failed: {receipt.target}: {receipt.error}")
+            elif self._failed == _MOST_FAILED + 1:
+                say("… and more: filehaul status names them all")
 
     def _event(self, event: dict[str, Any]) -> None:
         if self.as_json:

@@ -7,7 +7,7 @@ key, its place and the nearest right one (`ConfigError`, exit 4).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -15,19 +15,20 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, field_validator
 
 from ..errors import ConfigError
-from .explain import explain, yaml_problem
-from .model import OUR_TABLES, Client, Model, name_problem
-from .resource import Endpoint, Resource, dlt_reason, merged
-from .secrets import put_in
+from .base import Model, name_problem
+from .model import Client
+from .resource import Endpoint, Resource
 
 __all__ = ["Config", "DltResource", "Endpoint", "Resource", "load_config", "schema"]
+
+_DICT = "the dict"
 
 
 class SinkBlock(Model):
     """A sink with options of its own."""
 
-    url: str
-    options: dict[str, Any] = Field(default_factory=dict)
+    url: str = Field(description="a folder")
+    options: dict[str, Any] = Field(default_factory=dict, repr=False)
 
 
 class Settings(Model):
@@ -36,19 +37,31 @@ class Settings(Model):
     name: str = Field("filehaul", description="the connection; default: the file's stem")
     client: Client
     resource_defaults: dict[str, Any] = Field(
-        default_factory=dict, description="keys of every resource that does not set them itself"
+        default_factory=dict,
+        repr=False,
+        description="keys of every resource that does not set them itself",
     )
-    resources: list[Any] = Field(min_length=1)
-    sink: str | SinkBlock | None = Field(None, description="where bytes go: a folder")
+    resources: list[Any] = Field(min_length=1, repr=False, description="what is listed")
+    sink: str | SinkBlock | None = Field(
+        None, description="the folder that bytes go to; left out: the catalogue only"
+    )
     destination: str | dict[str, Any] = Field(
-        "duckdb", description="a dlt destination's name, or {type: name, …its arguments}"
+        "duckdb",
+        repr=False,
+        description="a dlt destination's name, or {type: name, …its arguments}",
     )
-    dataset: str | None = Field(None, description="default: <name>_data")
-    state: str | None = Field(None, description="the ledger's file; on a local disk")
+    dataset: str | None = Field(None, min_length=1, description="default: <name>_data")
+    state: str | None = Field(
+        None, min_length=1, description="the ledger's file; default: .filehaul/<name>.sqlite"
+    )
     durable: Literal["process", "power"] = Field(
         "process", description="power: bytes are on the disk before their receipt"
     )
-    memory_limit: str = Field("1GB", description="what an in-process destination may use")
+    memory_limit: str = Field(
+        "1GB",
+        pattern=r"^\s*\d+(\.\d+)?\s*([kKmMgGtT]i?[bB]|%)\s*$",
+        description="what an in-process destination may use, as in 500MB or 2GB",
+    )
 
     @field_validator("name")
     @classmethod
@@ -63,20 +76,24 @@ class DltResource:
     """A resource that dlt's engine lists: as the config has it, and why it is not ours."""
 
     name: str
-    block: Any
+    block: Any = field(repr=False)
     reason: str
 
 
 @dataclass(frozen=True)
 class Config:
-    """A checked config. ``folder``: what its relative paths are relative to."""
+    """A checked config. ``folder``: what its relative paths are relative to.
+
+    ``found``: (place, reference) of every ``${NAME}`` and ``{secret: …}`` that was put in.
+    """
 
     settings: Settings
     resources: tuple[Resource, ...]
     dlt_resources: tuple[DltResource, ...]
     folder: Path
-    raw: Mapping[str, Any]
-    source: str = "the dict"
+    raw: Mapping[str, Any] = field(repr=False)  # it holds the secrets
+    source: str = _DICT
+    found: tuple[tuple[str, str], ...] = ()
 
     @property
     def name(self) -> str:
@@ -121,54 +138,72 @@ def load_config(source: Config | Mapping[str, Any] | str | Path, *, expand: bool
     if isinstance(source, Config):
         return source
     if isinstance(source, Mapping):
-        return _check(dict(source), Path.cwd(), "the dict", "filehaul", expand)
-    path = Path(source)
-    try:
-        text = path.read_text("utf-8")
-    except FileNotFoundError:
+        return _guarded(dict(source), Path.cwd(), _DICT, expand)
+    if not isinstance(source, (str, Path)) or "\n" in str(source):
+        what = "text" if isinstance(source, str) else type(source).__name__
         raise ConfigError(
-            f"no config at {path}", where=str(path), hint="filehaul init writes one"
-        ) from None
-    except (OSError, UnicodeDecodeError) as problem:
-        raise ConfigError(
-            f"the config cannot be read: {problem}", where=str(path), hint="it must be UTF-8 text"
-        ) from None
-    return _check(_yaml(text, path), path.absolute().parent, str(path), path.stem, expand)
-
-
-def _yaml(text: str, path: Path) -> dict[str, Any]:
-    import yaml
-
-    try:
-        parsed = yaml.safe_load(text)
-    except yaml.YAMLError as problem:
-        raise yaml_problem(problem, text, path) from None
-    if not isinstance(parsed, dict):
-        raise ConfigError(
-            "the config is not a mapping of keys", where=str(path), hint="filehaul init writes one"
+            f"a config is the path of a YAML file, or a dict, not {what}",
+            where="load_config",
+            hint="for YAML in memory: yaml.safe_load(text)",
         )
-    return parsed
+    from .yaml_text import read_yaml
+
+    path = Path(source)
+    return _guarded(read_yaml(path), path.absolute().parent, str(path), expand)
 
 
-def _check(raw: dict[str, Any], folder: Path, source: str, name: str, expand: bool) -> Config:
-    if expand:
-        raw = put_in(raw)
-    raw.setdefault("name", name if source != "the dict" else "filehaul")
-    _prepare_client(raw)
+def _guarded(raw: dict[str, Any], folder: Path, source: str, expand: bool) -> Config:
+    """Check it; in errors, what came from the environment is shown as its reference."""
+    from .explain import told
+    from .secrets import References
+
+    references = References(source=source)
     try:
-        settings = Settings.model_validate({**raw, "client": _without_objects(raw.get("client"))})
+        if expand:
+            raw = references.put_in(raw)
+        return _check(raw, folder, source, tuple(references.found))
+    except ConfigError as problem:
+        raise told(problem, references.used) from None
+    except RecursionError:
+        raise ConfigError(
+            "the config contains itself", where=source, hint="check its YAML anchors (&, *)"
+        ) from None
+
+
+def _check(
+    raw: dict[str, Any], folder: Path, source: str, found: tuple[tuple[str, str], ...]
+) -> Config:
+    from .agree import agree
+    from .explain import explain
+    from .sorting import sorted_out, without_objects
+
+    _name(raw, source)
+    _short_forms(raw)
+    try:
+        settings = Settings.model_validate({**raw, "client": without_objects(raw.get("client"))})
     except ValidationError as problem:
-        raise explain(problem, source) from None
-    ours: list[Resource] = []
-    theirs: list[DltResource] = []
-    for number, block in enumerate(settings.resources):
-        _sort(block, number, raw, settings, ours, theirs, source)
-    config = Config(settings, tuple(ours), tuple(theirs), folder, raw, source)
-    _agree(config)
+        raise explain(problem, source, raw) from None
+    ours, theirs = sorted_out(raw, settings.resources, settings.resource_defaults, source)
+    dlt_resources = tuple(DltResource(*one) for one in theirs)
+    config = Config(settings, tuple(ours), dlt_resources, folder, raw, source, found)
+    agree(config)
     return config
 
 
-def _prepare_client(raw: dict[str, Any]) -> None:
+def _name(raw: dict[str, Any], source: str) -> None:
+    """The file's stem names the connection where no key does."""
+    if raw.get("name") is not None:
+        return
+    raw["name"] = "filehaul" if source == _DICT else Path(source).stem
+    if problem := name_problem(raw["name"]):
+        raise ConfigError(
+            f"the file's name does not make a connection's name: {problem}",
+            where=source,
+            hint="add a line: name: acme",
+        )
+
+
+def _short_forms(raw: dict[str, Any]) -> None:
     """dlt's short forms: ``paginator: offset``, ``auth: {token: …}``."""
     client = raw.get("client")
     if not isinstance(client, dict):
@@ -182,98 +217,8 @@ def _prepare_client(raw: dict[str, Any]) -> None:
     raw["client"] = client
 
 
-def _without_objects(client: Any) -> Any:
-    """The client block without what only dlt's engine understands."""
-    if not isinstance(client, dict):
-        return client
-    kept = {key: value for key, value in client.items() if key != "session"}
-    if not isinstance(kept.get("auth"), (dict, type(None))):
-        kept.pop("auth")
-    paginator = kept.get("paginator")
-    automatic = isinstance(paginator, dict) and paginator.get("type") in ("auto", "json_response")
-    if paginator is not None and (automatic or not isinstance(paginator, dict)):
-        kept.pop("paginator")
-    return kept
-
-
-def _sort(
-    block: Any,
-    number: int,
-    raw: dict[str, Any],
-    settings: Settings,
-    ours: list[Resource],
-    theirs: list[DltResource],
-    source: str,
-) -> None:
-    """One entry of ``resources``: to the engine that lists it."""
-    place = f"resources[{number}]"
-    if isinstance(block, str):
-        block = {"name": block}
-    if not isinstance(block, dict):  # a DltResource among them: dlt takes it as it is
-        theirs.append(DltResource(getattr(block, "name", place), block, "it is a dlt resource"))
-        return
-    full = merged(settings.resource_defaults, block)
-    endpoint = full.get("endpoint")
-    if isinstance(endpoint, dict) and isinstance(endpoint.get("paginator"), str):
-        endpoint["paginator"] = {"type": endpoint["paginator"]}
-    _refuse_name(full.get("name"), place, ours, theirs)
-    reason = dlt_reason(full, raw["client"])
-    if reason is not None:
-        _refuse_ours(full, reason, place)
-        theirs.append(DltResource(str(full.get("name")), block, reason))
-        return
-    try:
-        ours.append(Resource.model_validate(full))
-    except ValidationError as problem:
-        raise explain(problem, source, place) from None
-
-
-def _refuse_name(name: Any, place: str, ours: list[Resource], theirs: list[DltResource]) -> None:
-    if not isinstance(name, str):
-        raise ConfigError(
-            "a resource has no name", where=place, hint="name: it is also the table's name"
-        )
-    if name in OUR_TABLES or name.startswith("_"):
-        raise ConfigError(
-            f"a resource cannot be named {name!r}: that table is filehaul's own",
-            where=f"{place}.name",
-            hint="choose another name, for example {}_files".format(name.strip("_")),
-        )
-    if problem := name_problem(name):
-        raise ConfigError(problem, where=f"{place}.name", hint="it becomes the table's name")
-    if name in {resource.name for resource in ours} | {resource.name for resource in theirs}:
-        raise ConfigError(
-            f"two resources are named {name!r}", where=f"{place}.name", hint="rename one of them"
-        )
-
-
-def _refuse_ours(block: dict[str, Any], reason: str, place: str) -> None:
-    for key in ("content", "fields", "raw"):
-        if block.get(key):
-            raise ConfigError(
-                f"{key!r} needs filehaul's engine, but dlt's lists this resource: {reason}",
-                where=f"{place}.{key}",
-                hint=f"drop {key!r}, or what sends the resource to dlt's engine",
-            )
-
-
-def _agree(config: Config) -> None:
-    """What must hold between keys."""
-    from .agree import agree
-
-    agree(config)
-
-
 def schema() -> dict[str, Any]:
     """The JSON Schema of a config, for editors."""
-    full = Settings.model_json_schema(mode="validation", by_alias=False)
-    resource = Resource.model_json_schema(mode="validation", by_alias=False)
-    full.setdefault("$defs", {}).update(resource.pop("$defs", {}))
-    full["$defs"]["Resource"] = resource
-    entry = {"anyOf": [{"$ref": "#/$defs/Resource"}, {"type": "string"}]}
-    full["properties"]["resources"]["items"] = entry
-    full["properties"]["resource_defaults"] = {"$ref": "#/$defs/ResourceDefaults"}
-    full["$defs"]["ResourceDefaults"] = {**resource, "required": []}
-    full["$schema"] = "https://json-schema.org/draft/2020-12/schema"
-    full["title"] = "filehaul config"
-    return full
+    from .json_schema import schema as made
+
+    return made(Settings, Resource)

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
 from ..templates import braces
+from .base import spelled
 
 if TYPE_CHECKING:
     from . import Config
     from .resource import Resource
 
-_BUCKETS = ("s3://", "gs://", "az://", "abfs://", "azure://", "http://", "https://")
+_KEY_TYPES = "file_id, drive_id, path or another text"
+_NOT_KEYS = frozenset({"size", "created_at", "modified_at", "is_trashed", "checksum"})
 
 
 def agree(config: Config) -> None:
     """Raises ConfigError for the first thing that does not fit together."""
     _sink(config)
     _destination(config)
-    for number, resource in enumerate(config.resources):
-        place = f"the resource {resource.name!r} (number {number + 1}) in {config.source}"
-        _paginator(config, resource, place)
+    for resource in config.resources:
+        place = f"the resource {resource.name!r} in {config.source}"
         _keys(resource, place)
         if resource.content is not None:
             _content(config, resource, place)
@@ -30,18 +32,43 @@ def agree(config: Config) -> None:
 def _sink(config: Config) -> None:
     sink = config.settings.sink
     url = sink if isinstance(sink, str) or sink is None else sink.url
-    if url is not None and url.startswith(_BUCKETS):
+    if url is None:
+        return
+    where = f"sink in {config.source}"
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", url)
+    if scheme is not None and scheme[1] != "file":
         raise ConfigError(
-            f"this version writes to folders only, not to {url.partition('://')[0]}://",
-            where=f"sink in {config.source}",
+            f"this version writes to folders only, not to {scheme[0]}",
+            where=where,
             hint="name a folder, for example ./files",
         )
-    if url is not None and not url.strip():
+    if not url.removeprefix("file://").strip():
         raise ConfigError(
             "the sink is empty",
-            where=f"sink in {config.source}",
+            where=where,
             hint="name a folder, or leave the key out for the catalogue alone",
         )
+    _outside(config, where)
+
+
+def _outside(config: Config, where: str) -> None:
+    """Nothing of ours lies in the sink: a vendor's file could have its name."""
+    assert config.sink is not None
+    sink = config.sink.resolve()
+    ours = {"the config's own folder": config.folder, "the ledger": config.home}
+    if config.settings.state is not None:
+        ours["the ledger"] = config.folder / Path(config.settings.state).expanduser()
+    database = duckdb_file(config)
+    if database is not None:
+        ours["the DuckDB file"] = database
+    for what, place in ours.items():
+        path = place.resolve()
+        if path == sink or sink in path.parents:
+            raise ConfigError(
+                f"{what} is inside the sink, where a vendor's file could overwrite it",
+                where=where,
+                hint="name a folder that holds the copies only, for example ./files",
+            )
 
 
 def _destination(config: Config) -> None:
@@ -53,7 +80,10 @@ def _destination(config: Config) -> None:
             hint="{type: duckdb, credentials: acme.duckdb}",
         )
     file = duckdb_file(config)
-    if file is not None and file.stem.lower() == config.dataset.lower():
+    if file is None:
+        return
+    names = {config.dataset.lower(), spelled(config.dataset)}
+    if file.stem.lower() in names or spelled(file.stem) in names:
         raise ConfigError(
             f"the DuckDB file {file.name} and the dataset {config.dataset} have one name: "
             "every query would be ambiguous",
@@ -70,17 +100,9 @@ def duckdb_file(config: Config) -> Path | None:
     if isinstance(destination, dict) and destination.get("type") == "duckdb":
         credentials = destination.get("credentials", f"{config.name}.duckdb")
         if isinstance(credentials, str) and credentials != ":memory:":
-            return config.folder / credentials.removeprefix("duckdb:///").partition("?")[0]
+            plain = credentials.removeprefix("duckdb:///").partition("?")[0]
+            return config.folder / Path(plain).expanduser()
     return None
-
-
-def _paginator(config: Config, resource: Resource, place: str) -> None:
-    if resource.endpoint.paginator is None and config.client.paginator is None:
-        raise ConfigError(
-            "no paginator: a listing must know when it has ended",
-            where=f"endpoint.paginator of {place}",
-            hint="{type: offset, limit: 100}, or single_page if one answer holds everything",
-        )
 
 
 def _keys(resource: Resource, place: str) -> None:
@@ -90,15 +112,34 @@ def _keys(resource: Resource, place: str) -> None:
             where=f"write_disposition of {place}",
             hint="primary_key: the column that identifies a file, for example file_id",
         )
+    if len(set(resource.keys)) < len(resource.keys):
+        raise ConfigError(
+            "the primary key names a column twice",
+            where=f"primary_key of {place}",
+            hint="primary_key: [drive_id, file_id]",
+        )
     fields = resource.fields
-    if fields is not None:
-        for key in resource.keys:
-            if key not in type(fields).model_fields or getattr(fields, key) is None:
-                raise ConfigError(
-                    f"the primary key {key!r} is not among the fields",
-                    where=f"fields of {place}",
-                    hint=f"add {key}: where it stands in the vendor's record",
-                )
+    if fields is None:
+        if resource.raw:
+            raise ConfigError(
+                "raw needs fields: without them the table has all of the vendor's columns anyway",
+                where=f"raw of {place}",
+                hint="drop it, or add fields",
+            )
+        return
+    for key in resource.keys:
+        if key in _NOT_KEYS:
+            raise ConfigError(
+                f"the primary key {key!r} does not identify a file",
+                where=f"primary_key of {place}",
+                hint=f"use {_KEY_TYPES}",
+            )
+        if key not in type(fields).model_fields or getattr(fields, key) is None:
+            raise ConfigError(
+                f"the primary key {key!r} is not among the fields",
+                where=f"fields of {place}",
+                hint=f"add {key}: where it stands in the vendor's record",
+            )
 
 
 def _content(config: Config, resource: Resource, place: str) -> None:

@@ -5,56 +5,21 @@ Field descriptions become the JSON Schema that editors complete from (`filehaul 
 
 from __future__ import annotations
 
-import difflib
 import re
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from ..paths import record_path
+from .base import Headers, Line, Model, Path, name_problem, one_line
+from .paginators import Paginator
+
+__all__ = ["Client", "Content", "FieldSource", "Fields", "Model", "Paginator", "name_problem"]
 
 OUR_TABLES = frozenset({"transfers", "transfer_errors", "listings", "rejected"})
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}\Z")
+_BASE_URL = re.compile(r"https?://[^/\s?#@]+(?:/[^\s?#]*)?\Z", re.IGNORECASE)
+_ORIGIN = re.compile(r"(?:https?://)?[^/\s?#@]+\Z", re.IGNORECASE)
 
-
-class Model(BaseModel):
-    """Frozen; an unknown key is an error that names the nearest right one."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, populate_by_name=True, arbitrary_types_allowed=True
-    )
-    also_known: ClassVar[frozenset[str]] = frozenset()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known_keys(cls, value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value
-        known = set(cls.model_fields) | cls.also_known
-        known |= {f.alias for f in cls.model_fields.values() if f.alias}
-        for key in value:
-            if key not in known:
-                near = difflib.get_close_matches(str(key), sorted(known), 1, 0.5)
-                advice = (
-                    f"did you mean {near[0]!r}?"
-                    if near
-                    else "it takes: {}".format(", ".join(sorted(known)))
-                )
-                raise PydanticCustomError(
-                    "unknown_key",
-                    "unknown key {key}",
-                    {"key": repr(key), "name": str(key), "advice": advice},
-                )
-        return value
-
-
-def _a_path(value: str) -> str:
-    record_path(value)
-    return value
-
-
-Path = Annotated[str, Field(description="dotted path or JSONPath into the record")]
 Codec = Literal["epoch", "epoch_ms", "rfc1123", "int", "base64"]
 
 
@@ -64,57 +29,92 @@ class FieldSource(Model):
     path: Path
     codec: Codec | None = Field(None, description="how the vendor's value is written")
 
-    _check = field_validator("path")(_a_path)
-
-
-def _field_source(value: Any) -> Any:
-    return {"path": value} if isinstance(value, str) else value
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"path": value}
+        if not isinstance(value, (dict, FieldSource)):
+            raise PydanticCustomError(
+                "field", "must be a path into the record, or a mapping with path and codec"
+            )
+        return value
 
 
 class Retry(Model):
     """When a request is asked again."""
 
-    statuses: frozenset[int] = Field(frozenset({429, 500, 502, 503, 504}))
-    max_retries: int = Field(3, ge=0, le=20)
-    backoff_factor: float = Field(2.0, ge=0, description="seconds, doubled with each retry")
+    statuses: frozenset[Annotated[int, Field(ge=400, le=599)]] = Field(
+        frozenset({429, 500, 502, 503, 504}),
+        description="HTTP statuses that may pass by themselves",
+    )
+    max_retries: int = Field(3, ge=0, le=20, description="after the first attempt")
+    backoff_factor: float = Field(
+        2.0, ge=0, le=3600, description="seconds before the first retry, doubled with each"
+    )
 
 
 class Limits(Model):
     """How hard the vendor may be asked."""
 
-    requests_per_second: float | None = Field(None, gt=0)
+    requests_per_second: float | None = Field(None, gt=0, description="none: as fast as it goes")
     concurrency: int = Field(8, ge=1, le=1024, description="requests in flight")
 
 
 class Timeouts(Model):
     """Seconds."""
 
-    connect: float = Field(10.0, gt=0)
-    stall: float = Field(30.0, ge=1, description="no byte for so long")
+    connect: float = Field(10.0, gt=0, le=3600, description="seconds until a connection stands")
+    stall: float = Field(30.0, ge=1, le=86400, description="seconds without a byte")
 
 
 class OAuth2Auth(Model):
     """OAuth2 client credentials (RFC 6749 4.4)."""
 
     type: Literal["oauth2", "oauth2_client_credentials"]
-    token_url: str = Field(alias="access_token_url")
-    client_id: str
-    client_secret: str = Field(repr=False)
+    token_url: str = Field(description="where tokens are had; also spelled access_token_url")
+    client_id: str = Field(min_length=1)
+    client_secret: str = Field(min_length=1, repr=False)
     token_endpoint_auth_method: Literal["client_secret_post", "client_secret_basic"] = Field(
         "client_secret_post", description="RFC 6749 2.3.1: the secret in the body, or by Basic"
     )
-    scope: str | None = None
+    scope: str | None = Field(None, description="space-separated")
     audience: str | None = None
-    extra: dict[str, Any] = Field(default_factory=dict, alias="access_token_request_data")
-    default_token_expiration: float = Field(3600.0, gt=0, description="seconds")
+    extra: dict[str, Any] = Field(
+        default_factory=dict,
+        repr=False,
+        description="more fields of the token request; also spelled access_token_request_data",
+    )
+    default_token_expiration: float = Field(
+        3600.0, gt=0, description="seconds, where the vendor does not say"
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _one_spelling(cls, value: Any) -> Any:
-        if isinstance(value, dict) and {"token_url", "access_token_url"} <= set(value):
-            raise PydanticCustomError(
-                "twice", "token_url and access_token_url are one key: give one of them"
-            )
+        """dlt's names become ours; of the token request's fields dlt's win."""
+        if not isinstance(value, dict):
+            return value
+        value = dict(value)
+        url = value.pop("access_token_url", None)
+        if url is not None:
+            if value.get("token_url") is not None:
+                raise PydanticCustomError(
+                    "twice", "token_url and access_token_url are one key: give one of them"
+                )
+            value["token_url"] = url
+        data = value.pop("access_token_request_data", None)
+        if data is not None:
+            extra = value.get("extra")
+            both = isinstance(data, dict) and isinstance(extra, dict)
+            value["extra"] = {**extra, **data} if both else data
+        return value
+
+    @field_validator("token_url")
+    @classmethod
+    def _http(cls, value: str) -> str:
+        if not re.match(r"https?://[^/\s]+\S*\Z", value, re.IGNORECASE):
+            raise ValueError("must begin with https:// or http:// and name a host")
         return value
 
 
@@ -122,16 +122,22 @@ class BearerAuth(Model):
     """A token that does not change."""
 
     type: Literal["bearer"]
-    token: str = Field(repr=False)
+    token: Line = Field(min_length=1, repr=False)
 
 
 class ApiKeyAuth(Model):
     """A key in a header, the query or a cookie."""
 
     type: Literal["api_key"]
-    name: str = "Authorization"
-    api_key: str = Field(repr=False)
+    name: str = Field("Authorization", description="of the header, parameter or cookie")
+    api_key: str = Field(min_length=1, repr=False)
     location: Literal["header", "query", "param", "cookie"] = "header"
+
+    @model_validator(mode="after")
+    def _fits(self) -> ApiKeyAuth:
+        if self.location in ("header", "cookie"):
+            one_line(self.api_key)
+        return self
 
 
 class BasicAuth(Model):
@@ -145,144 +151,84 @@ class BasicAuth(Model):
 Auth = Annotated[OAuth2Auth | BearerAuth | ApiKeyAuth | BasicAuth, Field(discriminator="type")]
 
 
-class OffsetPaginator(Model):
-    """``offset`` and ``limit``; the next page begins after the rows that came."""
-
-    type: Literal["offset"]
-    limit: int = Field(ge=1)
-    offset: int = Field(0, ge=0)
-    offset_param: str = "offset"
-    limit_param: str = "limit"
-    total_path: str | None = Field("total", description="null: the API reports no total")
-    maximum_offset: int | None = Field(None, ge=1)
-    stop_after_empty_page: bool = True
-    has_more_path: Path | None = None
-
-
-class PageNumberPaginator(Model):
-    """Pages by number."""
-
-    type: Literal["page_number"]
-    base_page: int = 0
-    page: int | None = None
-    page_param: str = "page"
-    total_path: str | None = Field("total", description="where the number of pages stands")
-    maximum_page: int | None = None
-    stop_after_empty_page: bool = True
-    has_more_path: Path | None = None
-
-
-class CursorPaginator(Model):
-    """A page token in the answer, sent back in the query."""
-
-    type: Literal["cursor"]
-    cursor_path: Path = "cursors.next"
-    cursor_param: str = "cursor"
-    stop_after_empty_page: bool = False
-    has_more_path: Path | None = None
-
-
-class JsonLinkPaginator(Model):
-    """The next page's URL stands in the answer."""
-
-    type: Literal["json_link"]
-    next_url_path: Path = "next"
-
-
-class HeaderLinkPaginator(Model):
-    """The next page's URL stands in a header: ``Link`` (RFC 8288), or one that holds it alone."""
-
-    type: Literal["header_link"]
-    links_next_key: str = "next"
-    header: str | None = Field(None, description="a header that holds the URL itself")
-
-
-class HeaderCursorPaginator(Model):
-    """A page token in a header, sent back in the query."""
-
-    type: Literal["header_cursor"]
-    cursor_key: str = "next"
-    cursor_param: str = "cursor"
-
-
-class SinglePagePaginator(Model):
-    """The whole listing is one answer."""
-
-    type: Literal["single_page"]
-
-
-Paginator = Annotated[
-    OffsetPaginator
-    | PageNumberPaginator
-    | CursorPaginator
-    | JsonLinkPaginator
-    | HeaderLinkPaginator
-    | HeaderCursorPaginator
-    | SinglePagePaginator,
-    Field(discriminator="type"),
-]
-
-
 class Client(Model):
     """The vendor's API, and how it is spoken to."""
 
-    base_url: str
-    headers: dict[str, str] = Field(default_factory=dict, repr=False)
+    base_url: str = Field(description="https://api.example.com, with the path all calls share")
+    headers: Headers = Field(
+        default_factory=dict, repr=False, description="with every request to trusted hosts"
+    )
     auth: Auth | None = None
-    paginator: Paginator | None = None
+    paginator: Paginator | None = Field(None, description="for resources that name none")
     retry: Retry = Field(default_factory=Retry)
     limits: Limits = Field(default_factory=Limits)
     timeouts: Timeouts = Field(default_factory=Timeouts)
     trusted_hosts: tuple[str, ...] = Field((), description="more origins that get credentials")
-    ca_bundle: str | None = None
+    ca_bundle: str | None = Field(None, description="PEM file of your certificate authority")
     cert: str | None = Field(None, description="client certificate: PEM file, or certificate,key")
     insecure: bool = Field(False, description="no TLS verification; every report mentions it")
-    proxy: str | None = None
+    proxy: str | None = Field(None, repr=False, description="http://proxy.example.com:3128")
     max_json: int = Field(64 * 2**20, gt=0, description="bytes of a page that are accepted")
 
     @field_validator("base_url")
     @classmethod
     def _http(cls, value: str) -> str:
-        if not re.match(r"https?://[^/\s]+", value):
-            raise ValueError("must begin with https:// or http:// and name a host")
+        if not _BASE_URL.match(value):
+            raise ValueError(
+                "must begin with https:// or http:// and name a host; a user name, parameters and "
+                "fragments do not belong into it (auth, endpoint.params)"
+            )
+        return value
+
+    @field_validator("trusted_hosts", mode="before")
+    @classmethod
+    def _one_host(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+    @field_validator("trusted_hosts")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for host in value:
+            if not _ORIGIN.match(host):
+                raise ValueError("takes hosts or origins: https://files.example.com, without paths")
         return value
 
 
 class Fields(Model):
     """The neutral columns: where each stands in the vendor's record."""
 
-    file_id: FieldSource | None = None
-    file_name: FieldSource | None = None
-    path: FieldSource | None = None
-    kind: FieldSource | None = None
-    parent_id: FieldSource | None = None
-    drive_id: FieldSource | None = None
-    size: FieldSource | None = None
-    mime_type: FieldSource | None = None
-    created_at: FieldSource | None = None
-    modified_at: FieldSource | None = None
-    version: FieldSource | None = None
-    checksum: dict[str, FieldSource] = Field(default_factory=dict)
-    owner: FieldSource | None = None
-    web_url: FieldSource | None = None
-    is_trashed: FieldSource | None = None
+    file_id: FieldSource | None = Field(None, description="text")
+    file_name: FieldSource | None = Field(None, description="text")
+    path: FieldSource | None = Field(None, description="text: folders and name")
+    kind: FieldSource | None = Field(
+        None, description="text: file, folder, shortcut, link, other; folders have no bytes"
+    )
+    parent_id: FieldSource | None = Field(None, description="text: the folder it is in")
+    drive_id: FieldSource | None = Field(None, description="text: the drive it is in")
+    size: FieldSource | None = Field(None, description="bigint: bytes")
+    mime_type: FieldSource | None = Field(None, description="text")
+    created_at: FieldSource | None = Field(None, description="timestamp")
+    modified_at: FieldSource | None = Field(None, description="timestamp")
+    version: FieldSource | None = Field(
+        None, description="text: what changes with the bytes: a version, revision or ETag"
+    )
+    checksum: dict[str, FieldSource] = Field(
+        default_factory=dict, description="algorithm: its path, as in {sha256: hashes.sha256}"
+    )
+    owner: FieldSource | None = Field(None, description="text")
+    web_url: FieldSource | None = Field(None, description="text: where people open it")
+    is_trashed: FieldSource | None = Field(None, description="bool")
 
-    @model_validator(mode="before")
+    @field_validator("checksum", mode="before")
     @classmethod
-    def _short_forms(cls, value: Any) -> Any:
+    def _named(cls, value: Any) -> Any:
         if not isinstance(value, dict):
-            return value
-        full = {key: _field_source(given) for key, given in value.items() if key != "checksum"}
-        if "checksum" in value:
-            given = value["checksum"]
-            if not isinstance(given, dict):
-                raise PydanticCustomError(
-                    "checksum",
-                    "checksum names its algorithm, as in {example}",
-                    {"example": "checksum: {sha256: sha256}"},
-                )
-            full["checksum"] = {name: _field_source(source) for name, source in given.items()}
-        return full
+            raise PydanticCustomError(
+                "checksum",
+                "checksum names its algorithm, as in {example}",
+                {"example": "{sha256: hashes.sha256}"},
+            )
+        return value
 
     @field_validator("checksum")
     @classmethod
@@ -299,20 +245,19 @@ class Fields(Model):
 class Content(Model):
     """How a file's bytes are had, and how they are kept."""
 
-    path: str | None = Field(None, description="address of the bytes; {column} is put in")
-    url_field: Path | None = Field(None, description="the record holds the address")
-    layout: Literal["by_path", "by_id"] = "by_path"
-    verify: Literal["auto", "checksum", "size", "none"] = "auto"
+    path: str | None = Field(
+        None, description="address of the bytes; {column} or {path.into.record} is put in"
+    )
+    url_field: Path | None = Field(None, description="instead: the record holds the address")
+    layout: Literal["by_path", "by_id"] = Field(
+        "by_path", description="at the vendor's path below the sink, or under the file's id"
+    )
+    verify: Literal["auto", "checksum", "size", "none"] = Field(
+        "auto", description="auto: by the strongest that the record offers"
+    )
 
     @model_validator(mode="after")
     def _one_way(self) -> Content:
         if (self.path is None) == (self.url_field is None):
             raise PydanticCustomError("content", "content takes either path or url_field")
         return self
-
-
-def name_problem(name: str) -> str | None:
-    """What is wrong with a connection's or resource's name; None: nothing."""
-    if _NAME.match(name):
-        return None
-    return f"the name {name!r} must be letters, digits, - and _, begin with a letter, at most 63"

@@ -1,16 +1,17 @@
-"""One resource of the config, its defaults merged in, and the engine that lists it."""
+"""One resource of the config, with its defaults merged in."""
 
 from __future__ import annotations
 
-import re
-from typing import Any, ClassVar, Literal
+import string
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from .model import Content, Fields, Model, Paginator, Path, _a_path
+from .base import Headers, Model, Path, refuse_unknown
+from .model import Content, Fields
+from .paginators import Paginator
 
-Disposition = Literal["append", "merge", "replace", "skip"]
-WriteDisposition = Disposition | dict[str, Any]
+_Key = Annotated[str, Field(min_length=1)]
 
 # What only dlt's own rest_api does: a resource with one of these is listed by dlt's engine.
 DLT_RESOURCE_KEYS = frozenset(
@@ -33,7 +34,10 @@ DLT_RESOURCE_KEYS = frozenset(
     }
 )
 DLT_ENDPOINT_KEYS = frozenset({"auth", "data", "incremental", "response_actions"})
-DLT_PAGINATORS = frozenset({"auto", "json_response"})
+
+
+_DISPOSITIONS = ("append", "merge", "replace")
+_STRATEGIES = ("delete-insert", "upsert")
 
 
 class Endpoint(Model):
@@ -41,21 +45,31 @@ class Endpoint(Model):
 
     also_known: ClassVar[frozenset[str]] = DLT_ENDPOINT_KEYS
 
-    path: str = ""
+    path: str = Field("", description="below base_url; default: the resource's name")
     method: Literal["GET", "POST"] = "GET"
-    params: dict[str, Any] = Field(default_factory=dict)
-    json_body: dict[str, Any] | None = Field(None, alias="json")
-    headers: dict[str, str] = Field(default_factory=dict, repr=False)
-    data_selector: str | None = Field(None, description="the array of records in the answer")
+    params: dict[str, Any] = Field(
+        default_factory=dict, repr=False, description="with every page's request"
+    )
+    json_body: dict[str, Any] | None = Field(
+        None, alias="json", repr=False, description="sent as the body"
+    )
+    headers: Headers = Field(default_factory=dict, repr=False)
+    data_selector: Path | Annotated[tuple[Path, ...], Field(min_length=1)] | None = Field(
+        None,
+        description="the array of records in the answer; $ for an answer that is the array; "
+        "of several selectors the arrays are joined",
+    )
     page_array: Path | None = Field(
         None, description="the page's own array, where data_selector filters it"
     )
     paginator: Paginator | None = None
 
-    @field_validator("data_selector", "page_array")
-    @classmethod
-    def _check(cls, value: str | None) -> str | None:
-        return value if value is None else _a_path(value)
+    @property
+    def selectors(self) -> tuple[str, ...]:
+        """The data selectors; empty where there is none."""
+        if self.data_selector is None:
+            return ()
+        return (self.data_selector,) if isinstance(self.data_selector, str) else self.data_selector
 
 
 class Resource(Model):
@@ -63,14 +77,31 @@ class Resource(Model):
 
     also_known: ClassVar[frozenset[str]] = DLT_RESOURCE_KEYS
 
-    name: str
+    name: str = Field(description="also the table's name")
     endpoint: Endpoint
-    primary_key: str | tuple[str, ...] | None = None
-    write_disposition: WriteDisposition = "append"
-    selected: bool = True
-    fields: Fields | None = Field(None, description="neutral columns: path in the record")
-    content: Content | None = None
-    raw: bool = Field(False, description="keep the vendor's record as JSON in column raw")
+    primary_key: _Key | tuple[_Key, ...] | None = Field(
+        None, description="the column, or columns, that identify a file"
+    )
+    write_disposition: Literal["append", "merge", "replace"] | dict[str, Any] = Field(
+        "append", description="as in dlt; merge needs a primary_key"
+    )
+    selected: bool = Field(True, description="false: not listed")
+    fields: Fields | None = Field(None, description="neutral column: path in the record")
+    content: Content | None = Field(None, description="left out: the catalogue only")
+    raw: bool = Field(
+        False, description="beside the fields, keep the vendor's record as JSON in column raw"
+    )
+
+    @field_validator("write_disposition")
+    @classmethod
+    def _long_form(cls, value: str | dict[str, Any]) -> str | dict[str, Any]:
+        if isinstance(value, dict):
+            refuse_unknown(value, frozenset({"disposition", "strategy"}))
+            if value.get("disposition") not in _DISPOSITIONS:
+                raise ValueError("disposition must be one of " + ", ".join(_DISPOSITIONS))
+            if value.get("strategy") not in (None, *_STRATEGIES):
+                raise ValueError("strategy must be one of " + ", ".join(_STRATEGIES))
+        return value
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -82,57 +113,56 @@ class Resource(Model):
     @property
     def disposition(self) -> str:
         """dlt's write disposition: append, merge, replace."""
-        if isinstance(self.write_disposition, dict):
-            return str(self.write_disposition.get("disposition", "append"))
-        return self.write_disposition
+        given = self.write_disposition
+        return given if isinstance(given, str) else str(given["disposition"])
 
 
 def merged(defaults: dict[str, Any], resource: dict[str, Any]) -> dict[str, Any]:
-    """The resource over its defaults; ``endpoint`` and ``endpoint.params`` are merged by key."""
+    """The resource over its defaults; ``endpoint`` and ``endpoint.params`` are merged by key.
+
+    dlt's short forms are spelled out: a string is an endpoint's path, a paginator's type.
+    """
     result = {**defaults, **resource}
-    ours, theirs = resource.get("endpoint", {}), defaults.get("endpoint", {})
-    ours = {"path": ours} if isinstance(ours, str) else ours
-    theirs = {"path": theirs} if isinstance(theirs, str) else theirs
-    if isinstance(ours, dict) and isinstance(theirs, dict):
-        endpoint = {**theirs, **ours}
-        params = [e["params"] for e in (theirs, ours) if isinstance(e.get("params"), dict)]
-        if params:
-            endpoint["params"] = {key: value for p in params for key, value in p.items()}
-        # dlt names a resource's path after the resource where none is given.
-        endpoint.setdefault("path", resource.get("name", ""))
-        result["endpoint"] = endpoint
+    ours, theirs = _endpoint(resource), _endpoint(defaults)
+    if not isinstance(ours, dict) or not isinstance(theirs, dict):
+        return result
+    endpoint = {**theirs, **ours}
+    params = [e["params"] for e in (theirs, ours) if isinstance(e.get("params"), dict)]
+    if params and isinstance(endpoint["params"], dict):
+        endpoint["params"] = {key: value for one in params for key, value in one.items()}
+    # dlt names a resource's path after the resource where none is given.
+    endpoint.setdefault("path", resource.get("name", ""))
+    if isinstance(endpoint.get("paginator"), str):
+        endpoint["paginator"] = {"type": endpoint["paginator"]}
+    result["endpoint"] = endpoint
     return result
 
 
-_PARENT = re.compile(r"\{\s*(?:resources|incremental)\.")
+def _endpoint(block: dict[str, Any]) -> Any:
+    endpoint = block.get("endpoint")
+    if endpoint is None:
+        return {}
+    return {"path": endpoint} if isinstance(endpoint, str) else endpoint
 
 
-def dlt_reason(resource: dict[str, Any], client: dict[str, Any]) -> str | None:
-    """Why dlt's engine lists this resource (defaults merged in); None: filehaul's does."""
-    for key in sorted(DLT_RESOURCE_KEYS & set(resource)):
-        return f"it uses {key!r}, which is dlt's"
-    endpoint = resource.get("endpoint")
-    if not isinstance(endpoint, dict):
-        return None
-    for key in sorted(DLT_ENDPOINT_KEYS & set(endpoint)):
-        return f"it uses 'endpoint.{key}', which is dlt's"
-    for place in ("path", "params", "json"):
-        if _PARENT.search(str(endpoint.get(place, ""))):
-            return f"'endpoint.{place}' takes values from another resource or dlt's incremental"
-    for name, value in (endpoint.get("params") or {}).items():
-        if isinstance(value, dict) and value.get("type") in ("resolve", "incremental"):
-            return f"the parameter {name!r} is resolved by dlt"
-    if client.get("session") is not None:
-        return "the client has a session object"
-    if not isinstance(client.get("auth"), (dict, str, type(None))):
-        return "the client's auth is an object"
-    paginator = endpoint.get("paginator", client.get("paginator"))
-    if paginator is None or _type_of(paginator) in DLT_PAGINATORS:
-        return "it names no paginator, so dlt guesses one"
-    if not isinstance(paginator, (dict, str)):
-        return "its paginator is an object"
-    return None
+def bound(endpoint: dict[str, Any]) -> dict[str, Any]:
+    """The endpoint with ``{name}`` in its path replaced by the parameter of that name, as in dlt.
 
-
-def _type_of(block: Any) -> Any:
-    return block.get("type") if isinstance(block, dict) else block
+    ValueError: the braces do not close, or there is no such parameter.
+    """
+    path, params = endpoint.get("path"), endpoint.get("params")
+    if not isinstance(path, str) or not ("{" in path or "}" in path):
+        return endpoint
+    left = dict(params) if isinstance(params, dict) else {}
+    used: set[str] = set()
+    parts = []
+    for literal, name, _, _ in string.Formatter().parse(path):
+        parts.append(literal)
+        if name is None:
+            continue
+        if name not in left or isinstance(left[name], (dict, list)):
+            raise ValueError(f"{{{name}}} is not among endpoint.params")
+        parts.append(str(left[name]))
+        used.add(name)
+    kept = {key: value for key, value in left.items() if key not in used}
+    return {**endpoint, "path": "".join(parts), "params": kept}

@@ -8,93 +8,112 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import ConfigError
+from ..redact import conceal
 
-_REFERENCE = re.compile(r"\$(\$\{)|\$\{([^{}]*)\}")
+_REFERENCE = re.compile(r"\$(\$\{)|\$\{([^{}]*)(\}?)")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_SENSITIVE = re.compile(r"secret|token|passw|pwd|key|credential|auth|sig", re.IGNORECASE)
 
 
-def put_in(
-    value: Any,
-    where: str = "",
-    environment: Mapping[str, str] | None = None,
-    secret: Callable[[str], str | None] | None = None,
-) -> Any:
-    """The same structure with every reference replaced. Raises ConfigError naming the key."""
-    environment = os.environ if environment is None else environment
-    if isinstance(value, str):
-        return _expand(value, where, environment)
-    if isinstance(value, dict):
-        if set(value) == {"secret"} and isinstance(value["secret"], str):
-            return _look_up(value["secret"], where, secret or dlt_secret)
-        return {
-            key: put_in(inner, f"{where}.{key}" if where else str(key), environment, secret)
-            for key, inner in value.items()
-        }
-    if isinstance(value, list):
-        return [
-            put_in(inner, f"{where}[{number}]", environment, secret)
-            for number, inner in enumerate(value)
-        ]
-    return value
+class References:
+    """The variables and secrets of a config, looked up.
 
+    ``used``: value → how it was written. ``found``: (place, how it was written) of each.
+    ``environment``: the process's own by default. ``secret``: name → value, None: not there; by
+    default dlt's providers.
+    """
 
-def _expand(text: str, where: str, environment: Mapping[str, str]) -> str:
-    def one(match: re.Match[str]) -> str:
-        if match[1]:
-            return "${"
-        name = match[2]
-        if not _VARIABLE.match(name):
+    def __init__(
+        self,
+        environment: Mapping[str, str] | None = None,
+        secret: Callable[[str], Any] | None = None,
+        source: str = "the dict",
+    ) -> None:
+        self.source = source
+        self.environment = os.environ if environment is None else environment
+        self.secret = secret or dlt_secret
+        self.used: dict[str, str] = {}
+        self.found: list[tuple[str, str]] = []
+
+    def put_in(self, value: Any, where: str = "") -> Any:
+        """The same structure with every reference replaced. Raises ConfigError naming the key."""
+        if isinstance(value, str):
+            return self._expand(value, where) if "${" in value else value
+        if isinstance(value, dict):
+            if set(value) == {"secret"} and isinstance(value["secret"], str):
+                return self._look_up(value["secret"], where)
+            return {
+                key: self.put_in(inner, f"{where}.{key}" if where else str(key))
+                for key, inner in value.items()
+            }
+        if type(value) in (list, tuple):
+            found = [self.put_in(inner, f"{where}[{n}]") for n, inner in enumerate(value)]
+            return found if isinstance(value, list) else tuple(found)
+        return value
+
+    def _expand(self, text: str, where: str) -> str:
+        def one(match: re.Match[str]) -> str:
+            if match[1]:
+                return "${"
+            name = match[2]
+            if not match[3] or not _VARIABLE.match(name):
+                # What stands there is not shown: it may be half a password.
+                raise ConfigError(
+                    "a ${…} that does not name an environment variable",
+                    where=f"{where} in {self.source}",
+                    hint="write ${NAME}; for a literal ${ write $${",
+                )
+            value = self.environment.get(name)
+            if value is None:
+                raise ConfigError(
+                    f"the environment variable {name} is not set",
+                    where=f"{where} in {self.source}",
+                    hint=f"export {name}=…, or write $${{{name}}} if the text itself is meant",
+                )
+            self._note(value, f"${{{name}}}", where)
+            if _SENSITIVE.search(name) or _SENSITIVE.search(where.rpartition(".")[2]):
+                conceal(value)
+            return value
+
+        return _REFERENCE.sub(one, text)
+
+    def _look_up(self, name: str, where: str) -> str:
+        value = self.secret(name)
+        if value is None or value == "":
             raise ConfigError(
-                f"${{{name}}} does not name an environment variable",
-                where=where,
-                hint="write ${NAME}; for a literal ${ write $${",
+                f"no secret {name!r} in dlt's providers",
+                where=f"{where} in {self.source}",
+                hint="put it into .dlt/secrets.toml, the environment, or the vault that dlt reads",
             )
-        if name not in environment:
+        if not isinstance(value, (str, int, float)):
             raise ConfigError(
-                f"the environment variable {name} is not set",
-                where=where,
-                hint=f"export {name}=…, or write $${{{name}}} if the text itself is meant",
+                f"the secret {name!r} is a section of dlt's providers, not a value",
+                where=f"{where} in {self.source}",
+                hint="name the value in it: {secret: acme.client_secret}",
             )
-        return environment[name]
+        text = str(value)
+        self._note(text, f"{{secret: {name}}}", where)
+        conceal(text)
+        return text
 
-    return _REFERENCE.sub(one, text)
-
-
-def _look_up(name: str, where: str, secret: Callable[[str], str | None]) -> str:
-    value = secret(name)
-    if value is None:
-        raise ConfigError(
-            f"no secret {name!r} in dlt's providers",
-            where=where,
-            hint="put it into .dlt/secrets.toml, the environment, or the vault that dlt reads",
-        )
-    return value
+    def _note(self, value: str, reference: str, where: str) -> None:
+        self.used[value] = reference
+        self.found.append((where, reference))
 
 
-def dlt_secret(name: str) -> str | None:
+def dlt_secret(name: str) -> Any:
     """A secret from dlt's providers (environment, secrets.toml, vaults); None: not there."""
-    import dlt
+    try:
+        import dlt
 
-    value: Any = dlt.secrets.get(name)
-    return None if value is None else str(value)
-
-
-def references(value: Any, where: str = "") -> Iterator[tuple[str, str]]:
-    """The variables and secrets that a config names, with their places (for `check`)."""
-    if isinstance(value, str):
-        for match in _REFERENCE.finditer(value):
-            if match[2]:
-                yield where, f"${{{match[2]}}}"
-    elif isinstance(value, dict):
-        if set(value) == {"secret"}:
-            yield where, f"secret {value['secret']}"
-            return
-        for key, inner in value.items():
-            yield from references(inner, f"{where}.{key}" if where else str(key))
-    elif isinstance(value, list):
-        for number, inner in enumerate(value):
-            yield from references(inner, f"{where}[{number}]")
+        return dlt.secrets.get(name)
+    except Exception as problem:  # a broken secrets.toml, a vault that is down: dlt's many errors
+        raise ConfigError(
+            f"dlt's providers cannot be read ({type(problem).__name__})",
+            where=f"secret {name}",
+            hint="check .dlt/secrets.toml, or the vault that dlt is set up to read",
+        ) from None

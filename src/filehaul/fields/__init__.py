@@ -12,8 +12,10 @@ becomes NULL, and is reported.
 from __future__ import annotations
 
 from .codecs import BIGINT, BOOL, DOUBLE, JSON, TEXT, TIMESTAMP
+from .columns import NEUTRAL_TYPES, SEED_TYPES
 from .roles import Roles, roles_of
-from .shape import NEUTRAL_TYPES, SEED_TYPES, Reject, Rows, Shape
+from .rows import Reject, Rows
+from .shape import Shape
 
 __all__ = [
     "BIGINT",

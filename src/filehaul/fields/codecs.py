@@ -1,7 +1,8 @@
 """How vendors write values, and what a column makes of them.
 
 A converter takes one value and gives the column's, or raises `UnfitError` with the reason.
-Timestamps are UTC; a text without a zone is taken as UTC.
+Timestamps are UTC; a text without a zone is taken as UTC. In text and JSON, characters that not
+every destination can hold (NUL, half a surrogate pair) become U+FFFD: the row is not lost.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any
 
-import orjson
+from ..checksums import normalise
+from ..json_text import dumps, mended
 
 TEXT, BIGINT, DOUBLE, BOOL, TIMESTAMP, JSON = (
     "text",
@@ -32,7 +35,8 @@ _INT64 = 2**63
 _ISO = re.compile(
     r"\s*(\d{4})-(\d\d)-(\d\d)"
     r"(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,12}))?)?"
-    r"\s*(Z|z|UTC|[+-]\d\d(?::?\d\d)?)?)?\s*\Z"
+    r"\s*(Z|z|UTC|[+-]\d\d(?::?\d\d)?)?)?\s*\Z",
+    re.ASCII,
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -82,21 +86,21 @@ def looks_like_timestamp(value: str) -> bool:
 
 def epoch(value: Any) -> datetime:
     """Seconds since 1970-01-01 UTC, as a number or as text."""
-    return _since_epoch(value, 1.0)
+    return _since_epoch(value, 1)
 
 
 def epoch_ms(value: Any) -> datetime:
     """Milliseconds since 1970-01-01 UTC, as a number or as text."""
-    return _since_epoch(value, 1000.0)
+    return _since_epoch(value, 1000)
 
 
-def _since_epoch(value: Any, scale: float) -> datetime:
+def _since_epoch(value: Any, scale: int) -> datetime:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise UnfitError(f"{type(value).__name__} where seconds since 1970 should be")
     try:
-        number = float(value)
-        micro = round(number * (1_000_000 / scale))
-        return _EPOCH + timedelta(microseconds=micro)
+        exact = isinstance(value, int) or (isinstance(value, str) and value.strip().isdecimal())
+        number = int(value) if exact else float(value)
+        return _EPOCH + timedelta(microseconds=round(number * (1_000_000 // scale)))
     except (ValueError, OverflowError):
         raise UnfitError("not a number of seconds since 1970") from None
 
@@ -105,11 +109,11 @@ def rfc1123(value: Any) -> datetime:
     """``Tue, 15 Nov 1994 08:12:31 GMT`` (RFC 9110 5.6.7, RFC 5322)."""
     try:
         moment = parsedate_to_datetime(value)
-    except (TypeError, ValueError, AttributeError):
+        if moment.tzinfo is None:
+            return moment.replace(tzinfo=timezone.utc)
+        return moment.astimezone(timezone.utc)
+    except (TypeError, ValueError, AttributeError, LookupError, OverflowError):
         raise UnfitError("not a date as in RFC 1123") from None
-    if moment.tzinfo is None:
-        return moment.replace(tzinfo=timezone.utc)
-    return moment.astimezone(timezone.utc)
 
 
 def integer(value: Any) -> int:
@@ -158,23 +162,20 @@ def boolean(value: Any) -> bool:
 
 
 def text(value: Any) -> str:
-    """Text as it is; anything else as JSON writes it. Lone surrogates and NUL do not survive."""
+    """Text as it is; anything else as JSON writes it."""
     if isinstance(value, str):
-        result = value
-    elif isinstance(value, bool):
-        result = "true" if value else "false"
-    elif isinstance(value, (int, float)):
-        result = str(value)
-    else:
-        return as_json(value)
-    if not result.isascii():
-        result = result.encode("utf-8", "replace").decode("utf-8")
-    return result
+        return mended(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        # Python refuses to write a number of more digits than this.
+        return str(value) if value.bit_length() <= 12_000 else hex(value)
+    return str(value) if isinstance(value, float) else as_json(value)
 
 
 def as_json(value: Any) -> str:
     """Compact JSON."""
-    return orjson.dumps(value).decode()
+    return dumps(value).decode()
 
 
 def base64_hex(value: Any) -> str:
@@ -187,6 +188,9 @@ def base64_hex(value: Any) -> str:
     except (binascii.Error, ValueError):
         raise UnfitError("not base64") from None
 
+
+# Asked twice of each file: for its row, and for its transfer.
+checksum_hex = lru_cache(maxsize=32_768)(normalise)
 
 CODECS: dict[str, Convert] = {
     "epoch": epoch,

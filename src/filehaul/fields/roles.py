@@ -7,21 +7,22 @@ shows the choice.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-import orjson
-
-from ..checksums import SUPPORTED, normalise
+from ..checksums import SUPPORTED
 from ..config import Resource
+from ..config.base import spelled
 from ..config.model import FieldSource
+from ..json_text import dumps, mended
 from ..models import File
 from ..names import url_segment
-from ..paths import MISSING, RecordPath, record_path
+from ..paths import MISSING, RecordPath, key_path, record_path
 from ..templates import pieces
-from .codecs import CODECS, Convert, UnfitError, size, text
+from .codecs import CODECS, Convert, UnfitError, checksum_hex, size, text
+from .columns import plain_name
 
 _USUAL = {
     "file_id": ("file_id", "id"),
@@ -35,20 +36,60 @@ _USUAL = {
 _FOLDERS = frozenset({"folder", "directory", "dir"})
 
 
-@dataclass(frozen=True)
-class _Role:
-    path: RecordPath
-    convert: Convert | None = None
+Get = Callable[[Mapping[str, Any]], Any]
+"""Reads one value of a record; None where there is none or it does not fit."""
 
-    def of(self, record: Any) -> Any:
-        """The value, converted; None where there is none or it does not fit."""
+
+def _get(paths: Sequence[RecordPath], convert: Convert | None = None) -> Get:
+    """A value that may stand in several places: the first that holds one counts."""
+    names = [plain_name(path) for path in paths]
+    plain = names[0]
+    if len(names) == 1 and plain is not None and convert is None:
+        return lambda record: record.get(plain)
+    if None not in names:
+        readers = [_reader(str(name)) for name in names]
+    else:
+        readers = [path.get for path in paths]
+
+    def get(record: Mapping[str, Any]) -> Any:
+        for read in readers:
+            value = read(record)
+            if value is None or value is MISSING:
+                continue
+            if convert is None:
+                return value
+            try:
+                return convert(value)
+            except UnfitError:
+                return None
+        return None
+
+    return get
+
+
+def _reader(name: str) -> Get:
+    return lambda record: record.get(name)
+
+
+class _Braces:
+    """A name in the braces of content.path, looked up in a record.
+
+    Without ``fields`` it may also be the column's spelling of one of the vendor's fields.
+    """
+
+    def __init__(self, path: RecordPath, column: str | None) -> None:
+        self.path = path
+        self.column = column
+
+    def get(self, record: Mapping[str, Any]) -> Any:
+        """What stands there, or MISSING."""
         value = self.path.get(record)
-        if value is MISSING or value is None or self.convert is None:
-            return None if value is MISSING else value
-        try:
-            return self.convert(value)
-        except UnfitError:
-            return None
+        if value is not MISSING or self.column is None:
+            return value
+        for name, found in record.items():
+            if name.strip() and spelled(name) == self.column:
+                return found
+        return value
 
 
 @dataclass(frozen=True)
@@ -56,20 +97,19 @@ class Roles:
     """Where in a record stands what a transfer needs. Made by `roles_of`."""
 
     resource: str
-    roles: Mapping[str, _Role]
-    checksums: Mapping[str, _Role]
-    address: tuple[tuple[str, RecordPath | None], ...] = ()
+    roles: Mapping[str, Get]
+    checksums: Mapping[str, Get]
+    address: tuple[tuple[str, _Braces | None], ...] = ()
     url_field: RecordPath | None = None
     chosen: Mapping[str, str] = field(default_factory=dict)
 
     def file(self, key: str, record: Mapping[str, Any]) -> File:
         """The record as a `File`."""
-        of = {name: role.of(record) for name, role in self.roles.items()}
+        of = {name: get(record) for name, get in self.roles.items()}
         checksum: dict[str, str] = {}
-        for algorithm, role in self.checksums.items():
-            value = role.of(record)
-            plain = normalise(algorithm, value) if isinstance(value, str) else None
-            if plain is not None:
+        for algorithm, get in self.checksums.items():
+            value = get(record)
+            if isinstance(value, str) and (plain := checksum_hex(algorithm, value)) is not None:
                 checksum[algorithm] = plain
         file_id = of.get("file_id")
         return File(
@@ -87,7 +127,7 @@ class Roles:
 
     def is_file(self, record: Mapping[str, Any]) -> bool:
         """Whether the record has bytes; only a ``kind`` that says folder says no."""
-        kind = self.roles["kind"].of(record) if "kind" in self.roles else None
+        kind = self.roles["kind"](record) if "kind" in self.roles else None
         return not (isinstance(kind, str) and kind.lower() in _FOLDERS)
 
     def url(self, record: Mapping[str, Any]) -> str | None:
@@ -126,16 +166,16 @@ def fingerprint(checksum: Mapping[str, str], of: Mapping[str, Any]) -> str:
 
 
 def _short(value: Any) -> str:
-    plain = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
+    plain = mended(value) if isinstance(value, str) else dumps(value, sort=True).decode()
     if len(plain) <= 64:
         return plain
-    return hashlib.blake2b(plain.encode("utf-8", "replace"), digest_size=16).hexdigest()
+    return hashlib.blake2b(plain.encode(), digest_size=16).hexdigest()
 
 
 def roles_of(resource: Resource, sample: Mapping[str, Any] | None = None) -> Roles:
-    """The roles of a resource; ``sample``: a record, where the usual names must be looked for."""
-    roles: dict[str, _Role] = {}
-    checksums: dict[str, _Role] = {}
+    """The roles of a resource; ``sample``: a record, to say in ``chosen`` what was found in it."""
+    roles: dict[str, Get] = {}
+    checksums: dict[str, Get] = {}
     chosen: dict[str, str] = {}
     fields = resource.fields
     if fields is not None:
@@ -143,15 +183,15 @@ def roles_of(resource: Resource, sample: Mapping[str, Any] | None = None) -> Rol
         for role in (*_USUAL, "kind"):
             source = getattr(fields, pairs.get(role, role))
             if isinstance(source, FieldSource):
-                roles[role] = _role(role, source.path, source.codec)
+                roles[role] = _role(role, [record_path(source.path)], source.codec)
                 chosen[role] = source.path
         for algorithm, source in fields.checksum.items():
-            checksums[algorithm] = _role("", source.path, source.codec)
+            checksums[algorithm] = _role("", [record_path(source.path)], source.codec)
             chosen[f"checksum {algorithm}"] = source.path
     else:
         _usual(resource, sample or {}, roles, checksums, chosen)
     content = resource.content
-    address: list[tuple[str, RecordPath | None]] = []
+    address: list[tuple[str, _Braces | None]] = []
     if content is not None and content.path is not None:
         for literal, name in pieces(content.path):
             address.append((literal, None if name is None else _address(resource, name)))
@@ -162,32 +202,34 @@ def roles_of(resource: Resource, sample: Mapping[str, Any] | None = None) -> Rol
 def _usual(
     resource: Resource,
     sample: Mapping[str, Any],
-    roles: dict[str, _Role],
-    checksums: dict[str, _Role],
+    roles: dict[str, Get],
+    checksums: dict[str, Get],
     chosen: dict[str, str],
 ) -> None:
-    """The usual names, as far as the sample has them."""
-    for role, names in _USUAL.items():
-        if role == "file_id" and len(resource.keys) == 1:
-            names = (resource.keys[0], *names)  # noqa: PLW2901 - the config's own key comes first
-        for name in names:
-            if name in sample:
-                roles[role] = _role(role, f'["{name}"]', None)
-                chosen[role] = name
-                break
+    """The usual names: each record may have them or not, in the order of preference."""
+    for role, usual in _USUAL.items():
+        # The config's own key comes before the usual names of one.
+        own = resource.keys if role == "file_id" and len(resource.keys) == 1 else ()
+        names = tuple(dict.fromkeys((*own, *usual)))
+        roles[role] = _role(role, [key_path(name) for name in names])
+        found = next((name for name in names if name in sample), None)
+        if found is not None:
+            chosen[role] = found
     for algorithm in sorted(SUPPORTED):
+        checksums[algorithm] = _role("", [key_path(algorithm)])
         value = sample.get(algorithm)
-        if isinstance(value, str) and normalise(algorithm, value) is not None:
-            checksums[algorithm] = _role("", f'["{algorithm}"]', None)
+        if isinstance(value, str) and checksum_hex(algorithm, value) is not None:
             chosen[f"checksum {algorithm}"] = algorithm
 
 
-def _role(role: str, path: str, codec: str | None) -> _Role:
+def _role(role: str, paths: Sequence[RecordPath], codec: str | None = None) -> Get:
     convert = CODECS[codec] if codec else None
-    return _Role(record_path(path), size if role == "size" and convert is None else convert)
+    return _get(paths, size if role == "size" and convert is None else convert)
 
 
-def _address(resource: Resource, name: str) -> RecordPath:
+def _address(resource: Resource, name: str) -> _Braces:
     """A name in the braces: one of the table's columns, else a path into the record."""
-    source = getattr(resource.fields, name, None) if resource.fields is not None else None
-    return record_path(source.path if isinstance(source, FieldSource) else name)
+    if resource.fields is None:
+        return _Braces(record_path(name), spelled(name))
+    source = getattr(resource.fields, name, None)
+    return _Braces(record_path(source.path if isinstance(source, FieldSource) else name), None)

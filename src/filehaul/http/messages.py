@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ..errors import FilehaulError
+from ..redact import redact
 
 MAX_JSON = 64 * 1024 * 1024
 """Bytes of an answer that is kept in memory: a page of records, a token."""
@@ -41,7 +42,12 @@ class Writer(Protocol):
 
 @dataclass(frozen=True)
 class Request:
-    """One thing to ask. ``url`` is absolute; ``context`` comes back untouched with the result."""
+    """One thing to ask. ``url`` is absolute; ``context`` comes back untouched with the result.
+
+    ``headers`` and ``body`` go to origins that the config names and to no others, but for what
+    says nothing about us (Accept, Range). ``max_body``: the most bytes, decoded, of an answer that
+    is kept in memory.
+    """
 
     url: str
     method: str = "GET"
@@ -52,18 +58,79 @@ class Request:
     max_body: int = MAX_JSON
     context: Any = None
 
+    def __repr__(self) -> str:
+        return f"Request({self.method} {redact(self.url)})"
 
-@dataclass(frozen=True)
-class Head:
+
+class Headers(Mapping[str, str]):
+    """The headers of one answer, by lower-case name; parsed when somebody first looks.
+
+    A name that came twice has its values joined by a comma (RFC 9110 5.3), equal ones once.
+    """
+
+    __slots__ = ("_lines", "_values")
+
+    def __init__(self, lines: list[bytes]) -> None:
+        self._lines = lines
+        self._values: dict[str, str] | None = None
+
+    def _parsed(self) -> dict[str, str]:
+        if self._values is None:
+            self._values = {}
+            key = ""
+            for line in self._lines:
+                text = _text(line)
+                name, colon, value = text.partition(":")
+                if text[:1] in (" ", "\t"):  # an old folded line goes on with the one before
+                    if key:
+                        self._values[key] += " " + text.strip()
+                elif colon:
+                    key = name.strip().lower()
+                    self._join(key, value.strip())
+        return self._values
+
+    def _join(self, key: str, value: str) -> None:
+        assert self._values is not None
+        known = self._values.setdefault(key, value)
+        if known != value:
+            self._values[key] = f"{known}, {value}"
+
+    def __getitem__(self, name: str) -> str:
+        return self._parsed()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parsed())
+
+    def __len__(self) -> int:
+        return len(self._parsed())
+
+    def __repr__(self) -> str:
+        return f"Headers({', '.join(self)})"
+
+
+def _text(line: bytes) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        return line.decode("latin-1")
+
+
+# Tuples rather than dataclasses below: three of them are made for every answer, and a frozen
+# dataclass takes three times as long.
+
+
+class Head(NamedTuple):
     """The head of an answer. Header names are lower case."""
 
     status: int
     headers: Mapping[str, str]
     url: str
 
+    def __repr__(self) -> str:
+        return f"Head({self.status} {redact(self.url)})"
 
-@dataclass(frozen=True)
-class Response:
+
+class Response(NamedTuple):
     """A 2xx answer. ``body`` is empty where a writer took it. ``url``: after redirects."""
 
     status: int
@@ -71,9 +138,11 @@ class Response:
     body: bytes
     url: str
 
+    def __repr__(self) -> str:
+        return f"Response({self.status} {redact(self.url)}, {len(self.body)} bytes)"
 
-@dataclass(frozen=True)
-class Result:
+
+class Result(NamedTuple):
     """What became of a request: exactly one of ``response`` and ``error``."""
 
     request: Request
@@ -86,16 +155,22 @@ class Result:
 class Authorization:
     """What the credentials add to one request. ``token`` names them, for `Authorize.renew`."""
 
-    headers: tuple[tuple[str, str], ...] = ()
-    query: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    query: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     token: str = field(default="", repr=False)
+
+
+NOBODY = Authorization()
 
 
 class Authorize(Protocol):
     """The credentials of a connection, as `http` sees them."""
 
     def current(self) -> Authorization:
-        """For the next request; may ask for a token first. Raises CredentialsError."""
+        """For the next request, the same object until it changes; may ask for a token first.
+
+        Raises CredentialsError where there is none, TemporaryError where it cannot be had now.
+        """
 
     def renew(self, token: str) -> bool:
         """A request with this token got 401. True: there is another token now, ask again."""

@@ -9,9 +9,9 @@ rate against the usual loop of ``perform`` and ``select``.
 from __future__ import annotations
 
 import contextlib
+import resource
 import select
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pycurl
@@ -26,18 +26,25 @@ _MASKS = {
     pycurl.POLL_OUT: _OUT,
     pycurl.POLL_INOUT: _IN | _OUT,
 }
+_ACTIONS = {
+    _IN: pycurl.CSELECT_IN,
+    _OUT: pycurl.CSELECT_OUT,
+    _IN | _OUT: pycurl.CSELECT_IN | pycurl.CSELECT_OUT,
+}
 
 
 class Multi:
     """Slots in flight. `add` them, `drive` the sockets, take what has `finished`."""
 
-    def __init__(self) -> None:
+    def __init__(self, stall_timeout: float) -> None:
+        self.stall_timeout = stall_timeout
         self.multi = pycurl.CurlMulti()
         self.poller: Any = select.epoll() if _EPOLL else select.poll()
         self.deadline: float | None = None
         self.in_flight = 0
         self._slots: dict[pycurl.Curl, Slot] = {}
         self._registered: dict[int, int] = {}
+        self._watched_at = 0.0
         self.multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         self.multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
         self.multi.setopt(pycurl.M_MAXCONNECTS, 1024)
@@ -50,55 +57,65 @@ class Multi:
                 del self._registered[descriptor]
                 with contextlib.suppress(OSError, KeyError):  # libcurl may have closed it
                     self.poller.unregister(descriptor)
-        elif known is None:
-            self._registered[descriptor] = mask
-            try:
-                self.poller.register(descriptor, mask)
-            except FileExistsError:
-                self.poller.modify(descriptor, mask)
         elif known != mask:
             self._registered[descriptor] = mask
-            self.poller.modify(descriptor, mask)
+            try:
+                if known is None:
+                    self.poller.register(descriptor, mask)
+                else:
+                    self.poller.modify(descriptor, mask)
+            except FileExistsError:
+                self.poller.modify(descriptor, mask)
+            except FileNotFoundError:  # closed, and opened again under the same number
+                self.poller.register(descriptor, mask)
 
     def _on_timer(self, milliseconds: int) -> None:
         self.deadline = None if milliseconds < 0 else time.monotonic() + milliseconds / 1000.0
 
     def add(self, slot: Slot) -> None:
         """Start the slot's flight."""
+        self.multi.add_handle(slot.curl)
         self._slots[slot.curl] = slot
         self.in_flight += 1
-        self.multi.add_handle(slot.curl)
 
     def drive(self, wait: float) -> None:
         """Wait at most so many seconds for sockets, and let libcurl work on what is ready."""
-        now = time.monotonic()
+        wait = min(wait, self.stall_timeout / 8)
         if self.deadline is not None:
-            wait = min(wait, max(0.0, self.deadline - now))
+            wait = min(wait, max(0.0, self.deadline - time.monotonic()))
+        act = self.multi.socket_action
         for descriptor, event in self.poller.poll(wait if _EPOLL else wait * 1000.0):
-            action = 0
-            if event & _IN:
-                action |= pycurl.CSELECT_IN
-            if event & _OUT:
-                action |= pycurl.CSELECT_OUT
-            if event & ~(_IN | _OUT):
-                action |= pycurl.CSELECT_ERR
-            self.multi.socket_action(descriptor, action)
+            action = _ACTIONS.get(event)
+            if action is None:
+                action = _ACTIONS.get(event & (_IN | _OUT), 0) | pycurl.CSELECT_ERR
+            act(descriptor, action)
         if self.deadline is not None and time.monotonic() >= self.deadline:
             self.deadline = None
-            self.multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+            act(pycurl.SOCKET_TIMEOUT, 0)
 
-    def finished(self) -> Iterator[tuple[Slot, int, str]]:
+    def finished(self) -> list[tuple[Slot, int, str]]:
         """Slots whose attempt is over: with libcurl's error code (0: none) and words."""
-        while self.in_flight:
+        over: list[tuple[Slot, int, str]] = []
+        queued = 1
+        while queued:
             queued, good, bad = self.multi.info_read()
-            for curl in good:
-                yield self._take(curl), 0, ""
-            for curl, code, words in bad:
-                yield self._take(curl), code, words
-            if not queued and not good and not bad:
-                return
-            if not queued:
-                return
+            over += [(self._take(curl), 0, "") for curl in good]
+            over += [(self._take(curl), code, words) for curl, code, words in bad]
+        if time.monotonic() - self._watched_at >= self.stall_timeout / 8:
+            over += self._stalled()
+        return over
+
+    def _stalled(self) -> list[tuple[Slot, int, str]]:
+        """Slots that got no byte for too long. libcurl's own watch needs 6 seconds more to see it,
+        and counts the time in which nobody drove: here only what was watched counts.
+        """
+        now = time.monotonic()
+        watched, self._watched_at = min(now - self._watched_at, self.stall_timeout / 4), now
+        quiet = [
+            slot for slot in self._slots.values() if slot.quiet_for(watched) >= self.stall_timeout
+        ]
+        words = f"not a byte for {self.stall_timeout:g} seconds"
+        return [(self._take(slot.curl), pycurl.E_OPERATION_TIMEDOUT, words) for slot in quiet]
 
     def _take(self, curl: pycurl.Curl) -> Slot:
         self.multi.remove_handle(curl)
@@ -114,3 +131,16 @@ class Multi:
         self.multi.close()
         if _EPOLL:
             self.poller.close()
+
+
+def make_room(connections: int) -> None:
+    """Raise the process's own limit of open files where so many connections would not fit.
+
+    The soft limit is often 1,024, or 256, and is there for programs that still use ``select``.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 256 + 3 * connections  # each a socket and a partial, and room for the caller's own
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, most), hard))

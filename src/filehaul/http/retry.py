@@ -9,13 +9,20 @@ budget of its own instead of the three tries.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 
+from .messages import Clock
+
 REQUEST_BUDGET = 15 * 60.0
 RUN_BUDGET = 60 * 60.0
+# So late a start is still on time, else every wake-up would cost some of the rate; longer idleness
+# earns nothing.
+_LATE = 0.02
+_SECONDS = re.compile(r"[+-]?\d+(?:\.\d*)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -49,27 +56,55 @@ class Budget:
         return True
 
 
+class Pace:
+    """When the next request of a connection may start: paced, paused, or at once.
+
+    ``gate``: the clock's time before which none starts. Shared by all loops of a connection.
+    """
+
+    def __init__(self, requests_per_second: float | None) -> None:
+        self.gate = 0.0
+        self._interval = 1.0 / requests_per_second if requests_per_second else 0.0
+        self._next = 0.0
+        self._paused_until = 0.0
+        self._budget = Budget()
+
+    def started(self, clock: Clock) -> None:
+        """A request starts now."""
+        if not self._interval:
+            return
+        now = clock.monotonic()
+        due = self._next if now - self._next < _LATE else now
+        self._next = due + self._interval
+        self.gate = max(self._paused_until, self._next)
+
+    def pause(self, now: float, seconds: float) -> bool:
+        """Nobody starts for so long; False (and no pause) where that is more than is left."""
+        until = now + seconds
+        if not self._budget.take(until - max(now, self._paused_until)):
+            return False
+        self._paused_until = max(self._paused_until, until)
+        self.gate = max(self._paused_until, self._next)
+        return True
+
+
 def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     """Seconds to wait as the answer says, at least 1; None where it does not say, or nonsense.
 
     ``now``: seconds since the epoch, to which an HTTP date is held.
     """
     value = headers.get("retry-after", "").strip()
-    if not value:
-        return None
-    try:
+    if _SECONDS.fullmatch(value):
         seconds = float(value)
-    except ValueError:
+    else:
         try:
             moment = parsedate_to_datetime(value)
-        except (TypeError, ValueError):
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=timezone.utc)
+            seconds = moment.timestamp() - now
+        except (TypeError, ValueError, OverflowError):
             return None
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=timezone.utc)
-        seconds = moment.timestamp() - now
-    if not math.isfinite(seconds):
-        return None
-    return max(1.0, seconds)
+    return max(1.0, seconds) if math.isfinite(seconds) else None
 
 
 def come_back_at(now: float, seconds: float) -> datetime:

@@ -10,25 +10,30 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 import pycurl
 
-from ..errors import FilehaulError, TemporaryError, VendorError
+from ..errors import VendorError
 from ..redact import redact
-from .messages import Authorization, Head, Request, Response
-from .origins import is_private
+from .failures import defect
+from .messages import NOBODY, Authorization, Head, Headers, Request, Response
+from .origins import in_ascii, is_private
+from .routes import Lines, Route, private_address
 
 if TYPE_CHECKING:
     from .client import HttpSettings
 
 ERROR_BODY = 64 * 1024
-MAX_REDIRECTS = 10
+"""Bytes kept of an answer that is not the thing asked for; the connection of a longer one ends."""
+
+# The older name gives a float, and a warning where there is the newer one.
+_SIZE_DOWNLOAD = getattr(pycurl, "SIZE_DOWNLOAD_T", None) or pycurl.SIZE_DOWNLOAD
 
 
-@dataclass
+@dataclass(slots=True)
 class Flight:
     """One request on its way, over all its attempts and redirects."""
 
@@ -36,97 +41,94 @@ class Flight:
     url: str
     method: str
     body: bytes | None
+    authorization: Authorization = NOBODY
+    route: Route | None = None
     attempts: int = 0
     retries: int = 0
     hops: int = 0
     renewed: bool = False
     waited: float = 0.0
     progress: int = 0
-    authorization: Authorization = field(default_factory=Authorization)
+
+    @classmethod
+    def of(cls, request: Request) -> Flight:
+        """Before its first attempt."""
+        return cls(request, in_ascii(request.url), request.method, request.body)
 
     def start_over(self) -> None:
         """Back to the first hop: signed redirect targets do not outlive a failure."""
-        self.url, self.method, self.body = self.request.url, self.request.method, self.request.body
+        request = self.request
+        self.url, self.method, self.body = in_ascii(request.url), request.method, request.body
         self.hops = 0
 
     def redirected(self, url: str, status: int) -> None:
         """Follow one redirect (RFC 9110 15.4: 303 always, 301 and 302 by habit, turn to GET)."""
         self.hops += 1
-        self.url = url
-        if status == 303 or (status in (301, 302) and self.method == "POST"):
+        self.url = in_ascii(url)
+        if (status == 303 and self.method != "HEAD") or (
+            status in (301, 302) and self.method == "POST"
+        ):
             self.method, self.body = "GET", None
 
 
 class Slot:
-    """An easy handle. `load` a flight, let libcurl run it, then read `head`, `body`, `failure`."""
+    """An easy handle. `load` a flight, let libcurl run it, then read `head`, `body`, `failure`.
+
+    ``failure``: what a callback raised; ``whole``: False where the rest of a refusal was not
+    wanted.
+    """
 
     def __init__(self, settings: HttpSettings) -> None:
-        self.settings = settings
         self.curl = pycurl.Curl()
         self.flight: Flight | None = None
-        self.failure: FilehaulError | None = None
-        self.refused_address = ""
+        self.failure: BaseException | None = None
+        self.whole = True
+        self._refused_address = ""
+        self._received = -1.0
+        self._quiet = 0.0
         self._lines: list[bytes] = []
+        self._head: Head | None = None
         self._kept: list[bytes] = []
         self._size = 0
         self._deliver: Callable[[bytes], object] = self._first
-        self._set_headers: list[str] | None = None
+        self._set_lines: Lines | None = None
+        self._set_route: Route | None = None
         self._set_method = "GET"
-        self._guarded = False
-        self._set_up()
+        self._set_decoding = False
+        set_up(self.curl, settings)
+        self.curl.setopt(pycurl.HEADERFUNCTION, self._lines.append)
+        self.curl.setopt(pycurl.WRITEFUNCTION, self._body)
 
-    def _set_up(self) -> None:
-        curl, settings = self.curl, self.settings
-        curl.setopt(pycurl.NOSIGNAL, 1)
-        curl.setopt(pycurl.FOLLOWLOCATION, 0)
-        # Else libcurl itself would turn a hostile id, encoded as %2E%2E, into a step upwards.
-        curl.setopt(pycurl.PATH_AS_IS, 1)
-        curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
-        # One connection a transfer: under HTTP/2 all files would share one TCP window, and one
-        # stalled peer would stall them all.
-        curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
-        curl.setopt(pycurl.USERAGENT, settings.user_agent)
-        curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(settings.connect_timeout * 1000))
-        curl.setopt(pycurl.LOW_SPEED_LIMIT, 1)
-        curl.setopt(pycurl.LOW_SPEED_TIME, max(1, int(settings.stall_timeout)))
-        curl.setopt(pycurl.TCP_KEEPALIVE, 1)
-        curl.setopt(pycurl.BUFFERSIZE, 512 * 1024)
-        if settings.ca_file:
-            curl.setopt(pycurl.CAINFO, settings.ca_file)
-        if settings.cert:
-            certificate, _, key = settings.cert.partition(",")
-            curl.setopt(pycurl.SSLCERT, certificate)
-            if key:
-                curl.setopt(pycurl.SSLKEY, key)
-        if settings.insecure:
-            curl.setopt(pycurl.SSL_VERIFYPEER, 0)
-            curl.setopt(pycurl.SSL_VERIFYHOST, 0)
-        if settings.proxy is not None:
-            curl.setopt(pycurl.PROXY, settings.proxy)
-        curl.setopt(pycurl.WRITEFUNCTION, self._body)
+    # -- before ----------------------------------------------------------------------------
 
-    def load(self, flight: Flight, headers: list[str], guarded: bool) -> None:
+    def load(self, flight: Flight, url: str, lines: Lines) -> None:
         """Make the handle carry this flight's next attempt."""
         curl = self.curl
         self.flight = flight
         self.failure = None
-        self.refused_address = ""
-        self._lines = []
-        self._kept = []
+        self.whole = True
+        self._refused_address = ""
+        self._received = -1.0
+        self._lines.clear()
+        self._head = None
+        if self._kept:
+            self._kept = []
         self._size = 0
         self._deliver = self._first
-        curl.setopt(pycurl.HEADERFUNCTION, self._lines.append)
-        url = flight.url
-        if flight.authorization.query:
-            url += ("&" if "?" in url else "?") + urlencode(flight.authorization.query)
         curl.setopt(pycurl.URL, url)
-        if headers != self._set_headers:
-            curl.setopt(pycurl.HTTPHEADER, headers)
-            self._set_headers = headers
+        if lines is not self._set_lines:
+            # Of an empty list pycurl takes no notice: the last request's headers would stay.
+            curl.setopt(pycurl.HTTPHEADER, lines) if lines else curl.unsetopt(pycurl.HTTPHEADER)
+            self._set_lines = lines
         if flight.method != self._set_method or flight.body is not None:
             self._load_method(flight)
-        if guarded != self._guarded:
-            self._guard(guarded)
+        if flight.route is not self._set_route:
+            self._load_route(flight.route)
+        decoding = flight.request.writer is None
+        if decoding is not self._set_decoding:
+            # Pages are text and shrink well; a file's bytes are wanted as they are stored.
+            curl.setopt(pycurl.ENCODING, "gzip") if decoding else curl.unsetopt(pycurl.ENCODING)
+            self._set_decoding = decoding
 
     def _load_method(self, flight: Flight) -> None:
         curl = self.curl
@@ -142,33 +144,43 @@ class Slot:
             curl.setopt(pycurl.CUSTOMREQUEST, flight.method)
         self._set_method = flight.method if flight.body is None else ""
 
-    def _guard(self, guarded: bool) -> None:
-        """Check the address at the moment of connecting: a name can resolve to anything."""
-        self._guarded = guarded
-        if guarded:
+    def _load_route(self, route: Route | None) -> None:
+        """Proxy, and the guard: a name can resolve to anything, so look when connecting."""
+        assert route is not None
+        before, self._set_route = self._set_route, route
+        self.curl.setopt(pycurl.PROXY, route.proxy)
+        if route.guarded:
             # Reuse is safe: whoever opened a pooled connection to this origin was guarded too.
             self.curl.setopt(pycurl.OPENSOCKETFUNCTION, self._open_public)
-        else:
+        elif before is not None and before.guarded:
             self.curl.unsetopt(pycurl.OPENSOCKETFUNCTION)
 
     def _open_public(self, _purpose: int, address: Any) -> Any:
         family, kind, protocol, where = address
-        if family in (socket.AF_INET, socket.AF_INET6) and is_private(str(where[0])):
-            self.refused_address = str(where[0])
+        try:
+            if family in (socket.AF_INET, socket.AF_INET6) and is_private(str(where[0])):
+                self._refused_address = str(where[0])
+                return pycurl.SOCKET_BAD
+            return socket.socket(family, kind, protocol)
+        except (OSError, ValueError):  # libcurl says: no connection
             return pycurl.SOCKET_BAD
-        return socket.socket(family, kind, protocol)
+
+    def quiet_for(self, watched: float) -> float:
+        """Seconds without a byte, after so many more that it was watched."""
+        received = self.curl.getinfo(_SIZE_DOWNLOAD) + self.curl.getinfo(pycurl.HEADER_SIZE)
+        self._quiet = self._quiet + watched if received == self._received else 0.0
+        self._received = received
+        return self._quiet
+
+    # -- while it runs: called from inside libcurl, which loses what is raised -----------------
 
     def _body(self, chunk: bytes) -> int | None:
         try:
             self._deliver(chunk)
-        except FilehaulError as problem:
+        except BaseException as problem:  # an interrupt as well
             self.failure = problem
             return -1
-        except Exception as problem:  # a defect must not vanish inside a C callback
-            self.failure = FilehaulError(f"{type(problem).__name__}: {problem}")
-            self.failure.__cause__ = problem
-            return -1
-        return None
+        return None if self.whole else -1
 
     def _first(self, chunk: bytes) -> None:
         """The first chunk: now the head is known, and with it where the body goes."""
@@ -177,89 +189,93 @@ class Slot:
 
     def _choose(self) -> None:
         assert self.flight is not None
-        writer = self.flight.request.writer
-        if not 200 <= self.status < 300:
+        request = self.flight.request
+        head = self.head
+        if not 200 <= head.status < 300:
             self._deliver = self._keep_excerpt
-        elif writer is None:
-            self._deliver = self._keep
+        elif request.writer is not None:
+            request.writer.begin(head)
+            self._deliver = request.writer.write
         else:
-            writer.begin(self.head())
-            self._deliver = writer.write
+            announced = head.headers.get("content-length", "")
+            if announced.isdecimal() and int(announced) > request.max_body:
+                raise self._too_large(request)
+            self._deliver = self._keep
 
     def _keep(self, chunk: bytes) -> None:
         assert self.flight is not None
         self._size += len(chunk)
         if self._size > self.flight.request.max_body:
-            raise VendorError(
-                f"the answer is larger than {self.flight.request.max_body:,} bytes",
-                where=redact(self.flight.url),
-                hint="ask for smaller pages (the paginator's limit), or fewer fields",
-            )
+            raise self._too_large(self.flight.request)
         self._kept.append(chunk)
 
+    def _too_large(self, request: Request) -> VendorError:
+        assert self.flight is not None
+        self._kept = []
+        return VendorError(
+            f"the answer is larger than {request.max_body:,} bytes",
+            where=redact(self.flight.url),
+            hint="ask for smaller pages (the paginator's limit), or fewer fields",
+        )
+
     def _keep_excerpt(self, chunk: bytes) -> None:
-        if self._size < ERROR_BODY:
-            self._kept.append(chunk)
-            self._size += len(chunk)
+        self._kept.append(chunk[: ERROR_BODY - self._size])
+        self._size += len(chunk)
+        self.whole = self._size <= ERROR_BODY
+
+    # -- after -----------------------------------------------------------------------------
 
     def finish(self) -> None:
         """libcurl has the whole answer: let the writer confirm (and see an empty body at all)."""
         assert self.flight is not None
         try:
-            if self._deliver == self._first:
+            if self._head is None:
                 self._choose()
             writer = self.flight.request.writer
-            if writer is not None and 200 <= self.status < 300:
+            if writer is not None and 200 <= self.head.status < 300:
                 writer.end()
-        except FilehaulError as problem:
-            self.failure = problem
+        except Exception as problem:
+            self.failure = defect(problem)
 
     @property
-    def status(self) -> int:
-        """The status of the answer; 0 where none came.
+    def head(self) -> Head:
+        """The head of the answer (of the last, where 1xx or a proxy's came before it).
 
-        Read off the header lines: libcurl's own answer is not to be had inside a callback. A 1xx
-        answer stands before the one that counts.
+        Read off the header lines: libcurl's own answer is not to be had inside a callback. Made
+        once, before the body, so that trailers after it change nothing. Status 0: none came.
         """
-        for line in reversed(self._lines):
-            if line[:5] == b"HTTP/":
-                return int(line.split(None, 2)[1])
-        return 0
+        if self._head is None:
+            assert self.flight is not None
+            lines, route = self._lines, self.flight.route
+            start, status = 0, _status(lines[0]) if lines else 0
+            if status < 200 or (route is not None and route.proxy):
+                start = _last_head(lines)
+                status = _status(lines[start]) if lines else 0
+            self._head = Head(status, Headers(lines[start + 1 :]), self.flight.url)
+        return self._head
 
     @property
     def body(self) -> bytes:
         """What was kept of the body in memory."""
         return self._kept[0] if len(self._kept) == 1 else b"".join(self._kept)
 
-    def head(self) -> Head:
-        """The head of the answer (of the last one, where 1xx came before it)."""
-        headers: dict[str, str] = {}
-        for line in self._lines:
-            name, colon, value = line.partition(b":")
-            if line[:5] == b"HTTP/":
-                headers = {}
-            elif colon:
-                key = name.decode("latin-1").strip().lower()
-                text = value.decode("latin-1").strip()
-                headers[key] = f"{headers[key]}, {text}" if key in headers else text
-        assert self.flight is not None
-        return Head(self.status, headers, self.flight.url)
-
     def response(self) -> Response:
         """The answer as a value."""
-        head = self.head()
-        return Response(head.status, head.headers, self.body, head.url)
+        status, headers, url = self.head
+        return Response(status, headers, self.body, url)
 
-    def refused(self) -> FilehaulError | None:
+    @property
+    def refused(self) -> VendorError | None:
         """The error for an address that the guard refused to connect to."""
-        if not self.refused_address:
+        if not self._refused_address:
             return None
         assert self.flight is not None
-        return VendorError(
-            f"the vendor points to a private address ({self.refused_address}); nothing was asked",
-            where=redact(self.flight.url),
-            hint="if that server is yours, list its origin under client.trusted_hosts",
-        )
+        return private_address(self._refused_address, self.flight.url)
+
+    @property
+    def proxy_status(self) -> int:
+        """What a proxy answered to CONNECT; 0 where none was asked."""
+        return int(self.curl.getinfo(pycurl.HTTP_CONNECTCODE))
 
     def close(self) -> None:
         """Free the handle."""
@@ -267,44 +283,52 @@ class Slot:
             self.curl.close()
 
 
-# What libcurl says → what it means. Anything not here is temporary: the network's doing.
-_CURL_PERMANENT = {
-    pycurl.E_PEER_FAILED_VERIFICATION: (
-        "the server's certificate is not trusted",
-        "name your certificate authority's file under client.ca_bundle",
-    ),
-    pycurl.E_SSL_CACERT_BADFILE: (
-        "the certificate bundle cannot be read",
-        "client.ca_bundle must name a PEM file",
-    ),
-    pycurl.E_SSL_CERTPROBLEM: (
-        "the client certificate cannot be used",
-        "client.cert must name a PEM file (or certificate,key)",
-    ),
-    pycurl.E_URL_MALFORMAT: ("the address is malformed", "check base_url and path"),
-    pycurl.E_UNSUPPORTED_PROTOCOL: ("only http and https are asked", "check base_url and path"),
-}
-_CURL_WORDS = {
-    pycurl.E_COULDNT_RESOLVE_HOST: "the host's name cannot be resolved",
-    pycurl.E_COULDNT_RESOLVE_PROXY: "the proxy's name cannot be resolved",
-    pycurl.E_COULDNT_CONNECT: "no connection to the server",
-    pycurl.E_OPERATION_TIMEDOUT: "the server stopped answering",
-    pycurl.E_PARTIAL_FILE: "the connection ended before the whole answer had come",
-    pycurl.E_GOT_NOTHING: "the server closed the connection without an answer",
-    pycurl.E_RECV_ERROR: "the connection broke while the answer came",
-    pycurl.E_SEND_ERROR: "the connection broke while the question went out",
-}
+def _last_head(lines: list[bytes]) -> int:
+    """Where the last head begins: heads end with an empty line, and the next has a status line."""
+    start = 0
+    for number in range(1, len(lines)):
+        if lines[number - 1] in (b"\r\n", b"\n") and lines[number].startswith(b"HTTP/"):
+            start = number
+    return start
 
 
-def curl_failure(code: int, words: str, url: str) -> FilehaulError:
-    """libcurl's error code as an error in plain words."""
-    where = redact(url)
-    if code in _CURL_PERMANENT:
-        message, hint = _CURL_PERMANENT[code]
-        return VendorError(f"{message} ({redact(words)})", where=where, hint=hint)
-    message = _CURL_WORDS.get(code, "the request failed")
-    return TemporaryError(
-        f"{message} ({redact(words) or f'libcurl error {code}'})",
-        where=where,
-        hint="run again later; if it stays so, check the network, base_url and proxy",
-    )
+def _status(line: bytes) -> int:
+    try:
+        return int(line.split(None, 2)[1])
+    except (IndexError, ValueError):
+        return 0
+
+
+def set_up(curl: pycurl.Curl, settings: HttpSettings) -> None:
+    """What holds for every request that a handle will carry."""
+    curl.setopt(pycurl.NOSIGNAL, 1)
+    curl.setopt(pycurl.FOLLOWLOCATION, 0)
+    # Else libcurl itself would turn a hostile id, encoded as %2E%2E, into a step upwards.
+    curl.setopt(pycurl.PATH_AS_IS, 1)
+    curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
+    # One connection a transfer: under HTTP/2 all files would share one TCP window, and one
+    # stalled peer would stall them all.
+    curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
+    curl.setopt(pycurl.USERAGENT, settings.user_agent)
+    curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(settings.connect_timeout * 1000))
+    curl.setopt(pycurl.TCP_KEEPALIVE, 1)
+    curl.setopt(pycurl.BUFFERSIZE, 512 * 1024)
+    curl.setopt(pycurl.NOPROXY, "")  # the route says which proxy, and libcurl asks no variables
+    _set_up_tls(curl, settings)
+
+
+def _set_up_tls(curl: pycurl.Curl, settings: HttpSettings) -> None:
+    if settings.ca_file and Path(settings.ca_file).is_dir():
+        curl.setopt(pycurl.CAPATH, settings.ca_file)
+        curl.setopt(pycurl.PROXY_CAPATH, settings.ca_file)
+    elif settings.ca_file:
+        curl.setopt(pycurl.CAINFO, settings.ca_file)
+        curl.setopt(pycurl.PROXY_CAINFO, settings.ca_file)
+    if settings.cert:
+        certificate, _, key = settings.cert.partition(",")
+        curl.setopt(pycurl.SSLCERT, certificate)
+        if key:
+            curl.setopt(pycurl.SSLKEY, key)
+    if settings.insecure:
+        curl.setopt(pycurl.SSL_VERIFYPEER, 0)
+        curl.setopt(pycurl.SSL_VERIFYHOST, 0)

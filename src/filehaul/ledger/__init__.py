@@ -3,6 +3,7 @@
     ledger = Ledger.open(path, durable="process")
     ledger.files.note(...)        what a listing saw, and what of it has changed
     ledger.transfers.record(...)  receipts; `transfers.todo` is what a plan is made from
+    ledger.places.claim(...)      whose path is whose, and what is about to change in the sink
     ledger.packages.begin(...)    which rows are on their way to the destination
 
 A row is *seen* until a load package that holds it is confirmed in the destination: `packages`
@@ -13,17 +14,23 @@ from __future__ import annotations
 
 from .files import FileNote, FilesBook
 from .packages import PackagesBook
-from .store import SCHEMA_VERSION, Ledger, micros, moment
+from .places import Claim, Intent, Owner, PlacesBook
+from .store import SCHEMA_VERSION, Ledger, explained, micros, moment
 from .transfers import Todo, TransfersBook
 
 __all__ = [
     "SCHEMA_VERSION",
+    "Claim",
     "FileNote",
     "FilesBook",
+    "Intent",
     "Ledger",
+    "Owner",
     "PackagesBook",
+    "PlacesBook",
     "Todo",
     "TransfersBook",
+    "explained",
     "micros",
     "moment",
 ]

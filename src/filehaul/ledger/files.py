@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from ..models import File
-from ..redact import is_secret
 
 if TYPE_CHECKING:
     from .store import Ledger
 
+_ASKED = 500  # keys in one question; SQLite's limit was 999 for long
+_MARKS = ",".join("?" * _ASKED)
 _UPSERT = """
 INSERT INTO files (resource, key, row_hash, listing, first_seen, is_file, file_id, drive_id,
-                   name, desired, size, fingerprint, checksum, version, address)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                   name, desired, size, fingerprint, checksum, version)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (resource, key) DO UPDATE SET
     row_hash = excluded.row_hash, listing = excluded.listing, is_file = excluded.is_file,
     file_id = excluded.file_id, drive_id = excluded.drive_id, name = excluded.name,
     desired = excluded.desired, size = excluded.size, fingerprint = excluded.fingerprint,
-    checksum = excluded.checksum, version = excluded.version, address = excluded.address
+    checksum = excluded.checksum, version = excluded.version
 """
 
 
@@ -35,7 +35,6 @@ class FileNote:
     row_hash: bytes
     is_file: bool = True
     desired: str | None = None
-    address: str | None = None
 
 
 @dataclass(frozen=True)
@@ -63,14 +62,7 @@ class FilesBook:
         self, resource: str, listing: int, keys: Sequence[str], hashes: Sequence[bytes], at: int
     ) -> Standing:
         """Compare what a listing saw with what is known. ``at``: microseconds, for new files."""
-        known = {
-            row[0]: row[1:]
-            for row in self.db.execute(
-                "SELECT key, row_hash, loaded_hash, listing, first_seen FROM files"
-                " WHERE resource = ? AND key IN (SELECT value FROM json_each(?))",
-                (resource, orjson.dumps(list(keys)).decode()),
-            )
-        }
+        known = self._known(resource, keys)
         changed: list[int] = []
         to_load: list[int] = []
         repeated: list[int] = []
@@ -94,12 +86,25 @@ class FilesBook:
                 first_seen[number] = row[3]
         return Standing(changed, to_load, repeated, first_seen)
 
+    def _known(self, resource: str, keys: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+        found: dict[str, tuple[Any, ...]] = {}
+        for start in range(0, len(keys), _ASKED):
+            some = keys[start : start + _ASKED]
+            # Not through json_each: it cuts a key off at a NUL.
+            marks = _MARKS if len(some) == _ASKED else ",".join("?" * len(some))
+            for row in self.db.execute(
+                "SELECT key, row_hash, loaded_hash, listing, first_seen FROM files"
+                f" WHERE resource = ? AND key IN ({marks})",
+                (resource, *some),
+            ):
+                found[row[0]] = row[1:]
+        return found
+
     def note(self, resource: str, listing: int, notes: Iterable[FileNote], at: int) -> None:
-        """Write down files that are new or have changed. Secret addresses are not written."""
+        """Write down files that are new or have changed."""
         rows = []
         for note in notes:
             file = note.file
-            address = note.address
             rows.append(
                 (
                     resource,
@@ -116,7 +121,6 @@ class FilesBook:
                     file.fingerprint,
                     orjson.dumps(dict(file.checksum)).decode() if file.checksum else None,
                     file.version,
-                    None if address is None or is_secret(address) else address,
                 )
             )
         self.db.executemany(_UPSERT, rows)
@@ -129,7 +133,7 @@ class FilesBook:
         )
 
     def addresses(self, resource: str, pairs: Iterable[tuple[str, str]]) -> None:
-        """Addresses for this run only: signed ones must not outlive it."""
+        """Addresses of bytes, for this run only: they may be credentials, and may expire."""
         self.db.executemany(
             "INSERT OR REPLACE INTO temp.addresses VALUES (?, ?, ?)",
             [(resource, key, address) for key, address in pairs],
@@ -146,12 +150,3 @@ class FilesBook:
         """How many files are known."""
         row = self.db.execute("SELECT count(*) FROM files WHERE resource = ?", (resource,))
         return int(row.fetchone()[0])
-
-
-def first_seen_at(value: int) -> datetime:
-    """The first time, as the catalogue has it."""
-    from .store import moment
-
-    seen = moment(value)
-    assert seen is not None
-    return seen

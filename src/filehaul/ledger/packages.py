@@ -3,6 +3,9 @@
 A package is begun (its load id written down) before dlt may commit it, and its rows count as
 loaded only once the destination confirms that id. Whatever is killed between leaves rows that are
 merely seen; they are loaded again.
+
+Tables ``rejected`` and ``transfer_errors`` are only ever appended to; their rows are kept here
+(`_NOTICES_KEPT` of them) for a destination that loses its tables.
 """
 
 from __future__ import annotations
@@ -15,6 +18,9 @@ import orjson
 
 if TYPE_CHECKING:
     from .store import Ledger
+
+_NOTICES_KEPT = 100_000
+_WITH_PACKAGES = ("transfers", "listings", "notices")
 
 
 class PackagesBook:
@@ -42,8 +48,8 @@ class PackagesBook:
                 "INSERT OR REPLACE INTO packages VALUES (?, ?, ?, 'begun', ?)",
                 (load_id, target, orjson.dumps(list(listings)).decode(), time.time_ns() // 1000),
             )
-            self.db.execute("UPDATE transfers SET package = ? WHERE loaded = 0", (load_id,))
-            self.db.execute("UPDATE notices SET package = ?", (load_id,))
+            for table in ("transfers", "notices"):
+                self.db.execute(f"UPDATE {table} SET package = ? WHERE loaded = 0", (load_id,))
             self.db.execute(
                 "UPDATE listings SET package = ? WHERE loaded = 0 AND finished_at IS NOT NULL",
                 (load_id,),
@@ -63,19 +69,18 @@ class PackagesBook:
                     " AND loaded_hash IS NOT row_hash",
                     (resource, listing),
                 )
-            for table in ("transfers", "listings"):
+            for table in _WITH_PACKAGES:
                 self.db.execute(
                     f"UPDATE {table} SET loaded = 1, package = NULL WHERE package = ?",
                     (load_id,),
                 )
-            self.db.execute("DELETE FROM notices WHERE package = ?", (load_id,))
             self.db.execute("UPDATE packages SET state = 'loaded' WHERE load_id = ?", (load_id,))
             self._tidy()
 
     def give_up(self, load_id: str) -> None:
         """The package will never arrive: its rows are merely seen."""
         with self.ledger.transaction():
-            for table in ("transfers", "listings", "notices"):
+            for table in _WITH_PACKAGES:
                 self.db.execute(
                     f"UPDATE {table} SET package = NULL WHERE package = ?",
                     (load_id,),
@@ -89,6 +94,11 @@ class PackagesBook:
         return [] if row is None else [(name, number) for name, number in orjson.loads(row[0])]
 
     def _tidy(self) -> None:
+        self.db.execute(
+            "DELETE FROM notices WHERE loaded = 1 AND number <="
+            " (SELECT max(number) FROM notices) - ?",
+            (_NOTICES_KEPT,),
+        )
         self.db.execute(
             "DELETE FROM packages WHERE state = 'loaded' AND load_id NOT IN"
             " (SELECT load_id FROM packages WHERE state = 'loaded' ORDER BY at DESC LIMIT 20)"
@@ -111,6 +121,25 @@ class PackagesBook:
         ).fetchone()
         return int(row[0])
 
+    def rows_of(self, table: str) -> int:
+        """How many rows of one of our own tables the destination is believed to have."""
+        source, where = _rows(table)
+        row = self.db.execute(f"SELECT count(*) FROM {source} WHERE loaded = 1 AND {where}")
+        return int(row.fetchone()[0])
+
+    def listings_of(self, table: str) -> list[str]:
+        """The listings that rows of a table that is appended to are about."""
+        rows = self.db.execute(
+            "SELECT DISTINCT json_extract(row, '$.listing_id') FROM notices WHERE table_name = ?",
+            (table,),
+        )
+        return [str(row[0]) for row in rows]
+
+    def forget_table(self, table: str) -> None:
+        """The destination has lost rows of one of our own tables."""
+        source, where = _rows(table)
+        self.db.execute(f"UPDATE {source} SET loaded = 0, package = NULL WHERE {where}")
+
     def forget(self, resource: str | None = None) -> None:
         """The destination has lost its rows: of one resource, or all of them, ours included."""
         with self.ledger.transaction():
@@ -120,11 +149,11 @@ class PackagesBook:
                 )
                 return
             self.db.execute("UPDATE files SET loaded_hash = NULL")
-            self.db.execute("UPDATE transfers SET loaded = 0, package = NULL")
-            self.db.execute("UPDATE listings SET loaded = 0, package = NULL")
+            for table in _WITH_PACKAGES:
+                self.db.execute(f"UPDATE {table} SET loaded = 0, package = NULL")
             self.db.execute("DELETE FROM packages")
 
-    def forget_transfers(self) -> None:
-        """The destination has lost table ``transfers``."""
-        with self.ledger.transaction():
-            self.db.execute("UPDATE transfers SET loaded = 0, package = NULL")
+
+def _rows(table: str) -> tuple[str, str]:
+    """Where the rows of one of our own tables are kept, and which of them."""
+    return (table, "true") if table in _WITH_PACKAGES else ("notices", f"table_name = '{table}'")

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
@@ -18,10 +19,12 @@ from ..models import ListingSummary
 if TYPE_CHECKING:
     from .files import FilesBook
     from .packages import PackagesBook
+    from .places import PlacesBook
     from .transfers import TransfersBook
 
 SCHEMA_VERSION = 1
 _APPLICATION_ID = 0x66686C31  # "fhl1": this SQLite file is a ledger of ours
+_SQL_ERROR = 1  # SQLITE_ERROR
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 _SCHEMA = """
@@ -46,17 +49,18 @@ CREATE TABLE columns (
 
 -- row_hash: the row as last seen; loaded_hash: as confirmed in the destination.
 -- listing: the number of the listing that saw it last. desired: the path it wants in the sink.
--- address: where its bytes are; NULL where that is a secret (it is then in temp.addresses).
 CREATE TABLE files (
     resource TEXT NOT NULL, key TEXT NOT NULL,
     row_hash BLOB NOT NULL, loaded_hash BLOB,
     listing INTEGER NOT NULL, first_seen INTEGER NOT NULL,
     is_file INTEGER NOT NULL, file_id TEXT NOT NULL, drive_id TEXT NOT NULL,
     name TEXT, desired TEXT, size INTEGER, fingerprint TEXT NOT NULL, checksum TEXT,
-    version TEXT, address TEXT,
+    version TEXT,
     PRIMARY KEY (resource, key)
 ) WITHOUT ROWID;
 
+-- target, size, sha256: the bytes that the sink holds (sha256 is NULL where it holds none), also
+-- where the last attempt to fetch another version failed.
 CREATE TABLE transfers (
     resource TEXT NOT NULL, key TEXT NOT NULL,
     file_id TEXT NOT NULL, drive_id TEXT NOT NULL,
@@ -70,6 +74,7 @@ CREATE TABLE transfers (
     PRIMARY KEY (resource, key)
 ) WITHOUT ROWID;
 CREATE INDEX transfers_unloaded ON transfers (loaded) WHERE loaded = 0;
+CREATE INDEX transfers_held ON transfers (sink, target) WHERE sha256 IS NOT NULL;
 
 -- Which file a path of the sink belongs to. folded: the same for paths that clash anywhere.
 CREATE TABLE paths (
@@ -87,9 +92,17 @@ CREATE TABLE intents (
     PRIMARY KEY (sink, target)
 ) WITHOUT ROWID;
 
+-- A file's bytes are at another path now: those at this one are to go.
+CREATE TABLE leaving (
+    sink TEXT NOT NULL, target TEXT NOT NULL, PRIMARY KEY (sink, target)
+) WITHOUT ROWID;
+
+-- Rows of tables that are only ever appended to; kept, for a destination that loses its tables.
 CREATE TABLE notices (
-    number INTEGER PRIMARY KEY, table_name TEXT NOT NULL, row TEXT NOT NULL, package TEXT
+    number INTEGER PRIMARY KEY, table_name TEXT NOT NULL, row TEXT NOT NULL,
+    loaded INTEGER NOT NULL DEFAULT 0, package TEXT
 );
+CREATE INDEX notices_unloaded ON notices (loaded) WHERE loaded = 0;
 
 CREATE TABLE packages (
     load_id TEXT PRIMARY KEY, target TEXT NOT NULL, listings TEXT NOT NULL,
@@ -117,6 +130,33 @@ def moment(value: int | None) -> datetime | None:
     return None if value is None else _EPOCH + timedelta(microseconds=value)
 
 
+def _steps(version: int) -> range:
+    return range(version, SCHEMA_VERSION)
+
+
+@contextlib.contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """What SQLite raises, as errors of ours."""
+    try:
+        yield
+    except (sqlite3.ProgrammingError, sqlite3.IntegrityError, sqlite3.InterfaceError):
+        raise  # a defect of ours
+    except sqlite3.OperationalError as problem:
+        if getattr(problem, "sqlite_errorcode", None) == _SQL_ERROR:
+            raise  # likewise: a statement that SQLite does not understand
+        raise TemporaryError(
+            f"the ledger cannot be used: {problem}",
+            where=str(path),
+            hint="is another program writing to it, or the disk full? run again later",
+        ) from problem
+    except sqlite3.DatabaseError as problem:
+        raise LedgerError(
+            f"the ledger is damaged, or not a ledger of filehaul: {problem}",
+            where=str(path),
+            hint="move it away: the next run lists everything and looks at what is in the sink",
+        ) from problem
+
+
 class Ledger:
     """An open ledger. One process at a time: `filehaul.lock` sees to it."""
 
@@ -127,76 +167,70 @@ class Ledger:
     @classmethod
     def open(cls, path: Path, durable: str = "process") -> Ledger:
         """Open or create. Raises LedgerError where it is newer, damaged, or something else."""
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             # A ledger holds names of files and folders: not for everybody's eyes.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            connection = sqlite3.connect(path, isolation_level=None, timeout=30.0)
-        except (OSError, sqlite3.Error) as problem:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        except OSError as problem:
             raise TemporaryError(
-                f"the ledger cannot be opened: {problem}",
+                f"the ledger cannot be opened: {problem.strerror}",
                 where=str(path),
                 hint="state: (or FILEHAUL_STATE) must name a writable file on a local disk",
             ) from None
-        ledger = cls(path, connection)
-        try:
-            ledger._prepare(durable)
-        except sqlite3.OperationalError as problem:
-            connection.close()
-            raise TemporaryError(
-                f"the ledger cannot be used: {problem}",
-                where=str(path),
-                hint="is another program writing to it, or the disk full? run again later",
-            ) from None
-        except sqlite3.DatabaseError as problem:
-            connection.close()
-            raise LedgerError(
-                f"this is not a ledger of filehaul: {problem}",
-                where=str(path),
-                hint="name another file under state:, or move this one away",
-            ) from None
-        except LedgerError:
-            connection.close()
-            raise
+        with explained(path):
+            connection = sqlite3.connect(path, isolation_level=None, timeout=30.0)
+            ledger = cls(path, connection)
+            try:
+                ledger._prepare(durable)
+            except BaseException:
+                connection.close()
+                raise
         return ledger
 
     def _prepare(self, durable: str) -> None:
         db = self.db
         db.execute("PRAGMA busy_timeout = 30000")
+        version = self._version()  # before anything is changed: it may be someone else's file
         db.execute("PRAGMA journal_mode = WAL")
         db.execute(f"PRAGMA synchronous = {'FULL' if durable == 'power' else 'NORMAL'}")
         db.execute("PRAGMA temp_store = FILE")
         db.execute("PRAGMA cache_size = -32768")
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        application = db.execute("PRAGMA application_id").fetchone()[0]
-        empty = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
-        if empty:
+        if version is None:
             db.executescript(
                 f"BEGIN IMMEDIATE; {_SCHEMA}"
                 f"PRAGMA user_version = {SCHEMA_VERSION};"
                 f"PRAGMA application_id = {_APPLICATION_ID}; COMMIT;"
             )
-        elif application != _APPLICATION_ID:
+        elif version < SCHEMA_VERSION:
+            self._migrate(version)
+        db.execute(_TEMPORARY)
+
+    def _version(self) -> int | None:
+        """The schema's version; None: the file is new. Raises LedgerError for what is not ours."""
+        if self.db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+            return None
+        if self.db.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION_ID:
             raise LedgerError(
                 "this SQLite file is not a ledger of filehaul",
                 where=str(self.path),
                 hint="name another file under state:",
             )
-        elif version > SCHEMA_VERSION:
+        version = int(self.db.execute("PRAGMA user_version").fetchone()[0])
+        if version > SCHEMA_VERSION or any(n not in _MIGRATIONS for n in _steps(version)):
             raise LedgerError(
                 f"the ledger has schema version {version}; this filehaul knows {SCHEMA_VERSION}",
                 where=str(self.path),
                 hint="upgrade filehaul: a newer one has written here",
             )
-        elif version < SCHEMA_VERSION:
-            self._migrate(version)
-        db.execute(_TEMPORARY)
+        return version
 
     def _migrate(self, version: int) -> None:
+        """To our version, all or nothing; the file as it was stays beside it."""
         self.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        shutil.copy2(self.path, self.path.with_suffix(f".v{version}{self.path.suffix}"))
+        copy = self.path.with_name(f"{self.path.name}.v{version}")
+        shutil.copy2(self.path, copy)
         with self.transaction():
-            for step in range(version, SCHEMA_VERSION):
+            for step in _steps(version):
                 _MIGRATIONS[step](self.db)
             self.db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
@@ -207,9 +241,17 @@ class Ledger:
         try:
             yield
         except BaseException:
-            self.db.execute("ROLLBACK")
+            self._roll_back()
             raise
-        self.db.execute("COMMIT")
+        try:
+            self.db.execute("COMMIT")
+        except BaseException:
+            self._roll_back()
+            raise
+
+    def _roll_back(self) -> None:
+        if self.db.in_transaction:  # SQLite itself has ended it where the disk was full
+            self.db.execute("ROLLBACK")
 
     # -- small things ----------------------------------------------------------------------
 
@@ -264,6 +306,22 @@ class Ledger:
             ),
         )
 
+    def end_interrupted(self) -> None:
+        """Listings that a kill broke off have ended: they are told of, and not as complete."""
+        self.db.execute(
+            "UPDATE listings SET finished_at = ?, complete = 0, how = 'interrupted',"
+            " why_not = 'the run was ended before the listing was' WHERE finished_at IS NULL",
+            (time.time_ns() // 1000,),
+        )
+
+    def listing_id(self, number: int) -> str:
+        """The id of a listing; KeyError where there is none of this number."""
+        row = self.db.execute("SELECT listing_id FROM listings WHERE number = ?", (number,))
+        found = row.fetchone()
+        if found is None:
+            raise KeyError(number)
+        return str(found[0])
+
     @cached_property
     def files(self) -> FilesBook:
         """What the vendor has."""
@@ -277,6 +335,13 @@ class Ledger:
         from .transfers import TransfersBook
 
         return TransfersBook(self)
+
+    @cached_property
+    def places(self) -> PlacesBook:
+        """Whose path is whose in the sink."""
+        from .places import PlacesBook
+
+        return PlacesBook(self)
 
     @cached_property
     def packages(self) -> PackagesBook:

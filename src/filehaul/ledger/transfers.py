@@ -1,4 +1,4 @@
-"""What the sink has: receipts, whose path is whose, and what is still to do."""
+"""What the sink has, and what is still to do: a receipt a file."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ _DAY = 86_400_000_000
 _MOST_DAYS = 7
 _BATCH = 1000
 
+# Where an attempt failed, the bytes of an earlier version are still in the sink, and stay noted.
+_HELD = "(excluded.sha256 IS NULL AND transfers.sha256 IS NOT NULL AND sink = excluded.sink)"
 _RECORD = f"""
 INSERT INTO transfers (resource, key, file_id, drive_id, status, fingerprint, version, sink, target,
     size, sha256, verified_by, attempts, started_at, finished_at, error, permanent, failures,
@@ -27,9 +29,13 @@ INSERT INTO transfers (resource, key, file_id, drive_id, status, fingerprint, ve
 VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,0,NULL)
 ON CONFLICT (resource, key) DO UPDATE SET
     file_id=excluded.file_id, drive_id=excluded.drive_id, status=excluded.status,
-    fingerprint=excluded.fingerprint, version=excluded.version, sink=excluded.sink,
-    target=excluded.target, size=excluded.size, sha256=excluded.sha256,
-    verified_by=excluded.verified_by, attempts=excluded.attempts, started_at=excluded.started_at,
+    fingerprint=excluded.fingerprint, version=excluded.version,
+    target=CASE WHEN {_HELD} THEN target ELSE excluded.target END,
+    size=CASE WHEN {_HELD} THEN size ELSE excluded.size END,
+    sha256=CASE WHEN {_HELD} THEN sha256 ELSE excluded.sha256 END,
+    verified_by=CASE WHEN {_HELD} THEN verified_by ELSE excluded.verified_by END,
+    sink=excluded.sink,
+    attempts=excluded.attempts, started_at=excluded.started_at,
     finished_at=excluded.finished_at, error=excluded.error, permanent=excluded.permanent,
     failures=CASE WHEN excluded.permanent THEN failures + 1 ELSE 0 END,
     retry_at=CASE WHEN excluded.permanent
@@ -37,27 +43,49 @@ ON CONFLICT (resource, key) DO UPDATE SET
     listing=excluded.listing, recorded_at=excluded.recorded_at, loaded=0, package=NULL
 """
 
-# A file is to do unless a receipt for this very fingerprint, path and sink says it is done (or the
-# vendor's sha256 is the one that we computed), or it failed for good and its day has not come.
-_TODO = """
-SELECT f.key, f.file_id, f.drive_id, f.name, f.desired, f.size, f.checksum, f.fingerprint,
-       f.version, coalesce(a.address, f.address), p.path,
-       t.status, t.fingerprint, t.target, t.size, t.sha256, t.permanent, t.retry_at, t.sink = :sink
+# One name holds one file's bytes: who held this one before holds none now.
+_LOSE = """
+UPDATE transfers SET status = CASE status WHEN 'done' THEN 'gone' ELSE status END,
+    sha256 = NULL, size = NULL, verified_by = NULL, loaded = 0, package = NULL
+WHERE sink = ? AND target = ? AND sha256 IS NOT NULL AND NOT (resource = ? AND key = ?)
+"""
+
+_JOINED = """
 FROM files f
 LEFT JOIN transfers t ON t.resource = f.resource AND t.key = f.key
 LEFT JOIN paths p ON p.sink = :sink AND p.resource = f.resource AND p.key = f.key
+"""
+# A receipt for this very fingerprint, path and sink says that the file is done.
+_DONE = (
+    "(t.status IS 'done' AND t.fingerprint = f.fingerprint AND t.sink = :sink"
+    " AND t.target IS p.path AND p.desired IS f.desired)"
+)
+# It failed for good, has not changed, and its day has not come.
+_PARKED = "(t.permanent IS 1 AND t.fingerprint = f.fingerprint AND t.retry_at > :now)"
+# The sink has these bytes, as the fingerprint or our own sha256 tells, at another path.
+_MOVED = (
+    "(t.sha256 IS NOT NULL AND t.sink = :sink AND t.target IS NOT p.path AND ("
+    "(t.status = 'done' AND t.fingerprint = f.fingerprint)"
+    " OR json_extract(f.checksum, '$.sha256') = lower(hex(t.sha256))))"
+)
+_TODO = f"""
+SELECT f.key, f.file_id, f.drive_id, f.name, f.desired, f.size, f.checksum, f.fingerprint,
+       f.version, a.address, p.path,
+       t.status, t.fingerprint, t.target, t.size, t.sha256, t.permanent, t.retry_at, t.sink = :sink
+{_JOINED}
 LEFT JOIN temp.addresses a ON a.resource = f.resource AND a.key = f.key
 WHERE f.resource = :resource AND f.listing = :listing AND f.is_file AND f.key > :after
-  AND NOT (t.status IS 'done' AND t.fingerprint = f.fingerprint AND t.sink = :sink
-           AND t.target IS p.path AND p.desired IS f.desired)
-  AND NOT (t.permanent IS 1 AND t.fingerprint = f.fingerprint AND t.retry_at > :now)
-ORDER BY f.key LIMIT :most
+  AND NOT {_DONE} AND NOT {_PARKED}
 """
 
 
 @dataclass(frozen=True)
 class Todo:
-    """A file that is not done: what the vendor says, and what an earlier receipt says."""
+    """A file that is not done: what the vendor says, and what an earlier receipt says.
+
+    ``target``, ``size``, ``sha256``: the bytes that the sink holds of it; ``sha256`` is None where
+    it holds none.
+    """
 
     file: File
     desired: str
@@ -72,9 +100,23 @@ class Todo:
     retry_at: int | None
     same_sink: bool
 
+    @property
+    def held(self) -> str | None:
+        """The path below this sink where some version of it lies; None: nowhere."""
+        return self.target if self.same_sink and self.sha256 is not None else None
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the bytes that the sink holds are the ones that the vendor has now."""
+        if self.held is None:
+            return False
+        listed = self.file.checksum.get("sha256")
+        known = self.status == "done" and self.fingerprint == self.file.fingerprint
+        return known or (listed is not None and listed == self.sha256)
+
 
 class TransfersBook:
-    """Tables ``transfers``, ``paths`` and ``intents``."""
+    """Table ``transfers``."""
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
@@ -82,35 +124,37 @@ class TransfersBook:
 
     # -- what is to do ---------------------------------------------------------------------
 
-    def todo(self, resource: str, listing: int, sink: str) -> Iterator[Todo]:
-        """Files of a listing that are not done, in the order of their keys."""
+    def todo(
+        self, resource: str, listing: int, sink: str, only_moved: bool = False
+    ) -> Iterator[list[Todo]]:
+        """Files of a listing that are not done, in batches, in the order of their keys.
+
+        ``only_moved``: those whose bytes are in the sink already, at another path.
+        """
+        query = f"{_TODO} {f'AND {_MOVED}' if only_moved else ''} ORDER BY f.key LIMIT :most"
+        values = {"resource": resource, "listing": listing, "sink": sink, "most": _BATCH}
         after = ""
         while True:
             rows = self.db.execute(
-                _TODO,
-                {
-                    "resource": resource,
-                    "listing": listing,
-                    "sink": sink,
-                    "after": after,
-                    "now": time.time_ns() // 1000,
-                    "most": _BATCH,
-                },
+                query, {**values, "after": after, "now": time.time_ns() // 1000}
             ).fetchall()
-            for row in rows:
-                yield _todo(resource, row)
+            if rows:
+                yield [_todo(resource, row) for row in rows]
             if len(rows) < _BATCH:
                 return
             after = rows[-1][0]
 
-    def counts(self, resource: str, listing: int) -> tuple[int, int]:
-        """Files that a listing saw, and those of them that are parked."""
+    def counts(self, resource: str, listing: int, sink: str) -> tuple[int, int]:
+        """Of the files that a listing saw: how many are done already, and how many are parked."""
         row = self.db.execute(
-            "SELECT count(*), coalesce(sum(t.permanent IS 1 AND t.fingerprint = f.fingerprint"
-            " AND t.retry_at > ?), 0) FROM files f"
-            " LEFT JOIN transfers t ON t.resource = f.resource AND t.key = f.key"
-            " WHERE f.resource = ? AND f.listing = ? AND f.is_file",
-            (time.time_ns() // 1000, resource, listing),
+            f"SELECT coalesce(sum({_DONE}), 0), coalesce(sum(NOT {_DONE} AND {_PARKED}), 0)"
+            f" {_JOINED} WHERE f.resource = :resource AND f.listing = :listing AND f.is_file",
+            {
+                "resource": resource,
+                "listing": listing,
+                "sink": sink,
+                "now": time.time_ns() // 1000,
+            },
         ).fetchone()
         return int(row[0]), int(row[1])
 
@@ -119,54 +163,36 @@ class TransfersBook:
     def record(self, receipts: Iterable[Receipt], sink: str, listing: int | None) -> None:
         """Write receipts; a permanent failure is asked again after 1, 2, 4 … 7 days."""
         now = time.time_ns() // 1000
-        rows = []
-        for receipt in receipts:
-            file = receipt.file
-            rows.append(
-                (
-                    file.resource,
-                    file.key,
-                    file.file_id,
-                    file.drive_id,
-                    receipt.status,
-                    file.fingerprint,
-                    file.version,
-                    sink,
-                    receipt.target,
-                    receipt.size,
-                    bytes.fromhex(receipt.sha256) if receipt.sha256 else None,
-                    receipt.verified_by,
-                    receipt.attempts,
-                    receipt.started_at and micros(receipt.started_at),
-                    receipt.finished_at and micros(receipt.finished_at),
-                    receipt.error and redact(receipt.error),
-                    receipt.permanent,
-                    1 if receipt.permanent else 0,
-                    now + _DAY if receipt.permanent else None,
-                    listing,
-                    now,
-                )
-            )
-        self.db.executemany(_RECORD, rows)
+        receipts = list(receipts)
+        self.db.executemany(_RECORD, [_row(receipt, sink, listing, now) for receipt in receipts])
+        self.db.executemany(
+            _LOSE,
+            [
+                (sink, receipt.target, receipt.file.resource, receipt.file.key)
+                for receipt in receipts
+                if receipt.status == "done"
+            ],
+        )
 
     def receipt(self, resource: str, key: str) -> dict[str, Any]:
         """The current receipt of a file; KeyError where there is none."""
         row = self.db.execute(
-            "SELECT status, target, size, sha256, verified_by, attempts, started_at, finished_at"
-            " FROM transfers WHERE resource = ? AND key = ?",
+            "SELECT status, sink, target, size, sha256, verified_by, attempts, started_at,"
+            " finished_at FROM transfers WHERE resource = ? AND key = ?",
             (resource, key),
         ).fetchone()
         if row is None:
             raise KeyError(key)
         return {
             "status": row[0],
-            "target": row[1],
-            "size": row[2],
-            "sha256": row[3].hex() if row[3] else None,
-            "verified_by": row[4],
-            "attempts": row[5],
-            "started_at": moment(row[6]),
-            "finished_at": moment(row[7]),
+            "sink": row[1],
+            "target": row[2],
+            "size": row[3],
+            "sha256": row[4].hex() if row[4] else None,
+            "verified_by": row[5],
+            "attempts": row[6],
+            "started_at": moment(row[7]),
+            "finished_at": moment(row[8]),
         }
 
     def park_failed(self) -> None:
@@ -176,16 +202,54 @@ class TransfersBook:
             " WHERE status = 'failed' AND permanent = 1"
         )
 
-    def done(self, sink: str) -> Iterator[tuple[str, str, str, int | None]]:
-        """(resource, key, target, size) of every receipt for this sink."""
-        yield from self.db.execute(
-            "SELECT resource, key, target, size FROM transfers WHERE status = 'done' AND sink = ?",
-            (sink,),
-        ).fetchall()
+    def ask_again(self) -> None:
+        """What is parked is asked again in this run, whatever its day."""
+        self.db.execute("UPDATE transfers SET retry_at = 0 WHERE permanent = 1")
 
-    def forget(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Receipts whose bytes are no longer in the sink."""
-        self.db.executemany("DELETE FROM transfers WHERE resource = ? AND key = ?", list(pairs))
+    def held(self, sink: str) -> Iterator[tuple[str, str, str, int]]:
+        """(resource, key, target, size) of all bytes that this sink should hold."""
+        after = ("", "")
+        while True:
+            rows = self.db.execute(
+                "SELECT resource, key, target, size FROM transfers WHERE sink = ?"
+                " AND sha256 IS NOT NULL AND (resource, key) > (?, ?) ORDER BY resource, key"
+                " LIMIT 10000",
+                (sink, *after),
+            ).fetchall()
+            yield from rows
+            if len(rows) < 10000:
+                return
+            after = rows[-1][:2]
+
+    def held_at(self, sink: str, resource: str, key: str) -> str | None:
+        """The path below this sink where some version of a file lies."""
+        row = self.db.execute(
+            "SELECT target FROM transfers WHERE resource = ? AND key = ? AND sink = ?"
+            " AND sha256 IS NOT NULL",
+            (resource, key, sink),
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def holders(self, sink: str, targets: Iterable[str]) -> list[tuple[str, str, str, str]]:
+        """(resource, key, target, sha256) of the files whose bytes lie at these paths."""
+        return [
+            (resource, key, target, sha256.hex())
+            for resource, key, target, sha256 in self.db.execute(
+                "SELECT t.resource, t.key, t.target, t.sha256 FROM json_each(?) j"
+                " JOIN transfers t ON t.sink = ? AND t.target = j.value"
+                " AND t.sha256 IS NOT NULL",
+                (orjson.dumps(list(targets)).decode(), sink),
+            )
+        ]
+
+    def lost(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """The bytes of these files are no longer in the sink."""
+        self.db.executemany(
+            "UPDATE transfers SET status = CASE status WHEN 'done' THEN 'gone' ELSE status END,"
+            " sha256 = NULL, size = NULL, verified_by = NULL, loaded = 0, package = NULL"
+            " WHERE resource = ? AND key = ?",
+            list(pairs),
+        )
 
     def failed(self) -> list[dict[str, Any]]:
         """Files that failed or are parked, for `status`."""
@@ -201,100 +265,40 @@ class TransfersBook:
         return {
             status: (count, size or 0)
             for status, count, size in self.db.execute(
-                "SELECT status, count(*), sum(size) FROM transfers GROUP BY status"
+                "SELECT status, count(*), sum(iif(status = 'done', size, 0)) FROM transfers"
+                " GROUP BY status"
             )
         }
 
-    # -- whose path is whose ---------------------------------------------------------------
 
-    def owner(self, sink: str, folded: str) -> tuple[str, str, str, int | None] | None:
-        """(resource, key, desired, number of the listing that saw it last) of a path's owner."""
-        row = self.db.execute(
-            "SELECT p.resource, p.key, p.desired, f.listing FROM paths p LEFT JOIN files f"
-            " ON f.resource = p.resource AND f.key = p.key WHERE p.sink = ? AND p.folded = ?",
-            (sink, folded),
-        ).fetchone()
-        return row and (row[0], row[1], row[2], row[3])
-
-    def inside(self, sink: str, folded: str) -> bool:
-        """Whether some file's path lies below this one, which is then a folder."""
-        row = self.db.execute(
-            "SELECT 1 FROM paths WHERE sink = ? AND folded > ? AND folded < ? LIMIT 1",
-            (sink, folded + "/", folded + "0"),  # "0" is the character after "/"
-        ).fetchone()
-        return row is not None
-
-    def claim(self, sink: str, folded: str, path: str, desired: str, file: File) -> None:
-        """From now on this path is this file's, and its earlier one is free."""
-        self.release(sink, file.resource, file.key)
-        self.db.execute(
-            "INSERT OR REPLACE INTO paths VALUES (?, ?, ?, ?, ?, ?)",
-            (sink, folded, path, desired, file.resource, file.key),
-        )
-
-    def release(self, sink: str, resource: str, key: str) -> None:
-        """The file's path is free again."""
-        self.db.execute(
-            "DELETE FROM paths WHERE sink = ? AND resource = ? AND key = ?", (sink, resource, key)
-        )
-
-    def release_moved(self, sink: str, resource: str, listing: int) -> None:
-        """Free the paths of files that want another one now: so that two can swap theirs."""
-        self.db.execute(
-            "DELETE FROM paths WHERE sink = ? AND resource = ? AND key IN ("
-            " SELECT f.key FROM files f JOIN paths p ON p.resource = f.resource AND p.key = f.key"
-            " WHERE f.resource = ? AND f.listing = ? AND p.sink = ?"
-            " AND f.desired IS NOT p.desired)",
-            (sink, resource, resource, listing, sink),
-        )
-
-    def gone(self, resource: str, key: str) -> None:
-        """The file's path went to another file: its bytes are no longer in the sink."""
-        self.db.execute(
-            "UPDATE transfers SET status = 'gone', loaded = 0, package = NULL"
-            " WHERE resource = ? AND key = ? AND status = 'done'",
-            (resource, key),
-        )
-
-    # -- intents ---------------------------------------------------------------------------
-
-    def intend(self, sink: str, receipts: Iterable[Receipt]) -> None:
-        """These names are about to be replaced by these bytes."""
-        self.db.executemany(
-            "INSERT OR REPLACE INTO intents VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    sink,
-                    receipt.target,
-                    receipt.file.resource,
-                    receipt.file.key,
-                    receipt.size or 0,
-                    bytes.fromhex(receipt.sha256 or ""),
-                    orjson.dumps(receipt, default=str).decode(),
-                )
-                for receipt in receipts
-            ],
-        )
-
-    def intents(self, sink: str) -> list[tuple[str, str, str, int, str, dict[str, Any]]]:
-        """(target, resource, key, size, sha256, receipt) of replacements not settled yet."""
-        return [
-            (target, resource, key, size, sha256.hex(), orjson.loads(receipt))
-            for target, resource, key, size, sha256, receipt in self.db.execute(
-                "SELECT target, resource, key, size, sha256, receipt FROM intents WHERE sink = ?",
-                (sink,),
-            )
-        ]
-
-    def settle(self, sink: str, targets: Iterable[str]) -> None:
-        """These replacements are settled."""
-        self.db.executemany(
-            "DELETE FROM intents WHERE sink = ? AND target = ?", [(sink, t) for t in targets]
-        )
+def _row(receipt: Receipt, sink: str, listing: int | None, now: int) -> tuple[Any, ...]:
+    file = receipt.file
+    return (
+        file.resource,
+        file.key,
+        file.file_id,
+        file.drive_id,
+        receipt.status,
+        file.fingerprint,
+        file.version,
+        sink,
+        receipt.target,
+        receipt.size,
+        bytes.fromhex(receipt.sha256) if receipt.sha256 else None,
+        receipt.verified_by,
+        receipt.attempts,
+        receipt.started_at and micros(receipt.started_at),
+        receipt.finished_at and micros(receipt.finished_at),
+        receipt.error and redact(receipt.error),
+        receipt.permanent,
+        1 if receipt.permanent else 0,
+        now + _DAY if receipt.permanent else None,
+        listing,
+        now,
+    )
 
 
 def _todo(resource: str, row: tuple[Any, ...]) -> Todo:
-    checksum = orjson.loads(row[6]) if row[6] else {}
     file = File(
         resource=resource,
         key=row[0],
@@ -302,7 +306,7 @@ def _todo(resource: str, row: tuple[Any, ...]) -> Todo:
         drive_id=row[2],
         name=row[3],
         size=row[5],
-        checksum=checksum,
+        checksum=orjson.loads(row[6]) if row[6] else {},
         fingerprint=row[7],
         version=row[8],
     )

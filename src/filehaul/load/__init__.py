@@ -9,7 +9,8 @@ dlt is imported here and only when rows are to be loaded. This room does not kno
 
 from __future__ import annotations
 
-from .destination import Catalogue, Destination, Loaded
+from .destination import Destination, Loaded, interrupt
+from .package import Catalogue
 from .spool import Spool
 
-__all__ = ["Catalogue", "Destination", "Loaded", "Spool"]
+__all__ = ["Catalogue", "Destination", "Loaded", "Spool", "interrupt"]

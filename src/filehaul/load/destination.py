@@ -5,28 +5,24 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..config import Config, Resource
+from ..config import Config
 from ..config.agree import duckdb_file
+from ..errors import ConfigError, TemporaryError
 from ..ledger import Ledger
-from . import tables
+from ..redact import conceal
+from . import standing, tables
 from .explain import explained
-from .spool import Spool
+from .package import Catalogue, Package, source_name
 
-
-@dataclass(frozen=True)
-class Catalogue:
-    """The changed rows of one listing: what is loaded into the resource's own table."""
-
-    resource: Resource
-    listing: int
-    spool: Spool
-    types: dict[str, str]
+_SECRET = re.compile(r"password|passphrase|secret|token|key", re.IGNORECASE)
 
 
 @dataclass
@@ -44,6 +40,7 @@ class Destination:
         self.config = config
         self.dev_mode = dev_mode
         self._pipeline: Any = None
+        self._client: Any = None
 
     # -- the pipeline ----------------------------------------------------------------------
 
@@ -61,13 +58,12 @@ class Destination:
         os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
         import dlt
 
-        folder = self.config.home / "dlt" / self._working_name()
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.working_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return dlt.pipeline(
             pipeline_name=f"filehaul_{self.config.name}",
             destination=self._destination(),
             dataset_name=self.config.dataset,
-            pipelines_dir=str(folder),
+            pipelines_dir=str(self.working_folder),
             dev_mode=self.dev_mode,
         )
 
@@ -76,6 +72,7 @@ class Destination:
 
         block = self.config.settings.destination
         given = {"type": block} if isinstance(block, str) else block
+        _conceal(given)
         arguments: Any = {key: value for key, value in given.items() if key != "type"}
         file = duckdb_file(self.config)
         if file is not None:
@@ -88,17 +85,22 @@ class Destination:
             return dlt.destinations.duckdb(**arguments)
         return dlt.destination(str(given["type"]), **arguments)
 
-    def _working_name(self) -> str:
-        """Another destination gets another working folder: packages never change ships."""
+    @property
+    def working_folder(self) -> Path:
+        """dlt's own: another one for each connection, destination and dataset, since packages
+        never change ships.
+        """
         block = self.config.settings.destination
-        text = repr(sorted(block.items())) if isinstance(block, dict) else str(block)
-        text += f"|{self.config.dataset}|{duckdb_file(self.config)}"
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        parts = [self.config.name, self.config.dataset, str(duckdb_file(self.config))]
+        parts.append(repr(sorted(block.items())) if isinstance(block, dict) else block)
+        parts += ["dev"] if self.dev_mode else []
+        digest = hashlib.sha256("|".join(parts).encode()).hexdigest()[:12]
+        return self.config.home / "dlt" / digest
 
     @property
     def target(self) -> str:
         """What identifies this destination and dataset, without credentials."""
-        return f"{self._working_name()}/{self.pipeline.dataset_name}"
+        return f"{self.working_folder.name}/{self.pipeline.dataset_name}"
 
     def naming(self, identifier: str) -> str:
         """How this destination spells a column."""
@@ -110,98 +112,91 @@ class Destination:
             if schema is None:
                 from dlt.common.schema import Schema
 
-                schema = Schema(f"filehaul_{self.config.name}".replace("-", "_"))
+                schema = Schema(source_name(self.config.name))
                 self.pipeline.activate()
                 with self.pipeline._maybe_destination_capabilities():
                     schema.update_normalizers()
             self._normalize = schema.naming.normalize_identifier
         return self._normalize
 
-    # -- what an earlier run left behind ---------------------------------------------------
-
-    def settle(self, ledger: Ledger) -> list[str]:
-        """Load what a kill left pending, and hold the ledger's book against the destination.
-
-        Returns what was noticed, in words.
+    def start_over(self) -> None:
+        """Drop what dlt keeps beside the config: packages under way, and what it believes to be
+        in the destination. It looks again.
         """
-        noticed: list[str] = []
-        if ledger.meta("target") not in (None, self.target):
-            noticed.append("another destination or dataset: everything is loaded again")
-            ledger.packages.forget()
-        if self._has_working_folder() and self.pipeline.has_pending_data:
+        self.close()
+        shutil.rmtree(self.working_folder, ignore_errors=True)
+
+    # -- questions to the destination ------------------------------------------------------
+
+    @property
+    def speaks_sql(self) -> bool:
+        """Whether its tables can be changed by SQL (a filesystem's cannot)."""
+        from dlt.destinations.job_client_impl import SqlJobClientBase
+
+        with explained(self.config):
+            return isinstance(self.pipeline.destination_client(), SqlJobClientBase)
+
+    @property
+    def answers_sql(self) -> bool:
+        """Whether it can be asked what it has."""
+        from dlt.destinations.sql_client import WithSqlClient
+
+        with explained(self.config):
+            return isinstance(self.pipeline.destination_client(), WithSqlClient)
+
+    def refuse_merge(self) -> None:
+        """dlt appends, without a word, where a destination cannot merge: ConfigError instead."""
+        from dlt.common.destination.utils import resolve_merge_strategy
+
+        merged = [one.name for one in self.config.resources if one.disposition == "merge"]
+        with explained(self.config):
+            capabilities = self.pipeline.destination.capabilities()
+            table: Any = {"name": "files", "columns": {}, "write_disposition": "merge"}
+            able = resolve_merge_strategy({"files": table}, table, capabilities) is not None
+        if merged and not able:
+            raise ConfigError(
+                f"the destination {self.pipeline.destination.destination_type.rpartition('.')[2]}"
+                " cannot merge rows: each change would be one more row",
+                where=f"write_disposition of the resource {merged[0]!r}",
+                hint="append or replace; or a destination that merges (duckdb, postgres …)",
+            )
+
+    @contextlib.contextmanager
+    def connected(self) -> Iterator[None]:
+        """One connection for many questions. Raises now if the destination cannot be used."""
+        if not self.speaks_sql:
+            yield
+            return
+        with contextlib.ExitStack() as stack:
             with explained(self.config):
-                self.pipeline.run()
-            noticed.append("loaded what an interrupted run had left")
-        for load_id in ledger.packages.open():
-            if self._has_package(load_id):
-                ledger.packages.confirm(load_id)
-            else:
-                ledger.packages.give_up(load_id)
-        noticed += self._check_still_there(ledger)
-        ledger.set_meta("target", self.target)
-        return noticed
+                self._client = stack.enter_context(self.pipeline.sql_client())
+            stack.callback(setattr, self, "_client", None)
+            yield
 
-    def _has_working_folder(self) -> bool:
-        return (self.config.home / "dlt" / self._working_name()).exists()
+    def sql(self, query: str, *values: Any, table: str = "_dlt_loads") -> Any:
+        """The rows that a query gives; None where the table or the dataset is not there.
 
-    def _check_still_there(self, ledger: Ledger) -> list[str]:
-        """A dataset or table that was dropped since is filled again."""
-        last = ledger.packages.last_loaded(self.target)
-        if last is None:
-            return []
-        if not self._has_package(last):
-            ledger.packages.forget()
-            self._drop_local_state()
-            return ["the dataset is gone or another one: everything is loaded again"]
-        noticed = []
-        for resource in self.config.resources:
-            believed = ledger.packages.loaded_rows(resource.name)
-            if resource.disposition != "merge" or believed == 0:
-                continue
-            found = self._count(resource.name)
-            if found is None or found < believed:
-                ledger.packages.forget(resource.name)
-                noticed.append(f"table {resource.name} has lost rows: it is loaded again")
-                if found is None:
-                    self._drop_local_state()
-        return noticed
-
-    def _drop_local_state(self) -> None:
-        """dlt believes that its tables are there: let it look again."""
-        if self._pipeline is not None:
-            with contextlib.suppress(Exception):
-                self._pipeline.deactivate()
-            self._pipeline = None
-        shutil.rmtree(self.config.home / "dlt" / self._working_name(), ignore_errors=True)
-
-    def _has_package(self, load_id: str) -> bool:
-        count = self._scalar(
-            "SELECT count(*) FROM {loads} WHERE load_id = %s AND status = 0", load_id
-        )
-        return bool(count)
-
-    def _count(self, table: str) -> int | None:
-        count = self._scalar("SELECT count(*) FROM {table}", table=table)
-        return None if count is None else int(count)
-
-    def _scalar(self, query: str, *arguments: Any, table: str = "") -> Any:
-        """One value; None where the table or the dataset is not there."""
+        ``{table}`` in the query becomes the table's full name.
+        """
         from dlt.common.destination.exceptions import DestinationUndefinedEntity
         from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
         with explained(self.config):
+            one = contextlib.nullcontext(self._client) if self._client else None
             try:
-                with self.pipeline.sql_client() as client:
-                    text = query.format(
-                        loads=client.make_qualified_table_name("_dlt_loads"),
-                        table=client.make_qualified_table_name(table or "_dlt_loads"),
-                    )
-                    rows = client.execute_sql(text, *arguments)
-                    return rows[0][0] if rows else None
+                with one or self.pipeline.sql_client() as client:
+                    name = client.make_qualified_table_name(table)
+                    return client.execute_sql(query.format(table=name), *values) or []
             except (DatabaseUndefinedRelation, DestinationUndefinedEntity):
                 return None
 
     # -- loading ---------------------------------------------------------------------------
+
+    def settle(self, ledger: Ledger) -> list[str]:
+        """Make good what an earlier run left behind, and hold the ledger's book against the
+        destination. Returns what was noticed, in words.
+        """
+        return standing.settle(self, ledger)
 
     def load(self, ledger: Ledger, catalogues: Sequence[Catalogue]) -> Loaded:
         """One package with everything that the destination does not have yet."""
@@ -213,11 +208,20 @@ class Destination:
         for catalogue in full:
             name = catalogue.resource.name
             loaded.rows[name] = loaded.rows.get(name, 0) + catalogue.spool.rows
-        package = _Package(self, ledger, full, waiting, loaded)
+        package = Package(self.config.name, self.target, ledger, full, waiting)
         with explained(self.config):
-            self.pipeline.run(package.source())
-        if loaded.load_id is not None:
-            ledger.packages.confirm(loaded.load_id)
+            info = self._run(package.source(self.pipeline, self.url))
+            if info is not None:
+                info.raise_on_failed_jobs()
+        if info is None or package.load_id not in info.loads_ids:
+            raise TemporaryError(
+                "the destination did not take the rows",
+                where=f"dataset {self.config.dataset}",
+                hint="run again: rows count as loaded only when they are confirmed",
+            )
+        assert package.load_id is not None
+        ledger.packages.confirm(package.load_id)
+        loaded.load_id = package.load_id
         for catalogue in catalogues:
             catalogue.spool.remove()
         return loaded
@@ -225,10 +229,19 @@ class Destination:
     def run_dlt(self, source: Any) -> dict[str, int]:
         """A source that dlt's own engine lists; rows by table."""
         with explained(self.config):
-            self.pipeline.run(source)
+            self._run(source)
             trace = self.pipeline.last_trace
         counts: dict[str, int] = dict(trace.last_normalize_info.row_counts)
         return {name: count for name, count in counts.items() if not name.startswith("_dlt")}
+
+    def finish_pending(self) -> None:
+        """Load what dlt still has from an earlier run."""
+        with explained(self.config):
+            self._run(None)
+
+    def _run(self, data: Any) -> Any:
+        with _our_signals(self.pipeline):
+            return self.pipeline.run(data)
 
     def url(self, sink: str, target: str) -> str:
         """A file's address in the sink."""
@@ -248,114 +261,34 @@ class Destination:
         self.close()
 
 
-class _Package:
-    """The dlt source of one package."""
-
-    def __init__(
-        self,
-        destination: Destination,
-        ledger: Ledger,
-        catalogues: Sequence[Catalogue],
-        waiting: dict[str, int],
-        loaded: Loaded,
-    ) -> None:
-        self.destination = destination
-        self.ledger = ledger
-        self.catalogues = catalogues
-        self.waiting = waiting
-        self.loaded = loaded
-
-    def source(self) -> Any:
-        """Resources for every table that has something to load."""
-        import dlt
-
-        resources = [self._catalogue(catalogue) for catalogue in self.catalogues]
-        resources += [self._table(name) for name in self.waiting]
-
-        @dlt.source(name=f"filehaul_{self.destination.config.name}".replace("-", "_"))
-        def filehaul_package() -> Any:
-            return resources
-
-        return filehaul_package()
-
-    def _begin(self) -> str:
-        """Write down the package's id before dlt can commit it. Called while dlt extracts."""
-        if self.loaded.load_id is None:
-            from dlt.common.storages.load_package import load_package_state
-
-            load_id = str(load_package_state()["load_id"])
-            listings = [(c.resource.name, c.listing) for c in self.catalogues]
-            self.ledger.packages.begin(load_id, self.destination.target, listings)
-            self.loaded.load_id = load_id
-        return self.loaded.load_id
-
-    def _catalogue(self, catalogue: Catalogue) -> Any:
-        import dlt
-
-        def rows() -> Iterator[Any]:
-            load_id = self._begin()
-            for table in catalogue.spool.tables(catalogue.types):
-                yield with_load_id(table, load_id)
-
-        resource = catalogue.resource
-        return dlt.resource(
-            rows,
-            name=resource.name,
-            primary_key=resource.keys or None,  # type: ignore[arg-type]
-            write_disposition=disposition(resource, self.destination.pipeline),
-            columns=hints(catalogue.types, resource.keys),
-        )
-
-    def _table(self, name: str) -> Any:
-        import dlt
-
-        def rows() -> Iterator[Any]:
-            load_id = self._begin()
-            for table in tables.rows(
-                self.ledger, name, self.destination.config.name, self.destination.url
-            ):
-                yield with_load_id(table, load_id)
-
-        keys = tables.KEYS.get(name)
-        return dlt.resource(
-            rows,
-            name=name,
-            primary_key=keys,  # type: ignore[arg-type]
-            write_disposition=strategy(self.destination.pipeline) if keys else "append",
-            columns=hints(tables.TABLES[name], keys or ()),
-        )
+def interrupt(number: int) -> None:
+    """For signal handlers: a load that is under way stops between two of its jobs."""
+    signals = sys.modules.get("dlt.common.runtime.signals")
+    if signals is not None:
+        signals.set_received_signal(number)
 
 
-def with_load_id(table: Any, load_id: str) -> Any:
-    """The table with dlt's own column that says which package brought a row."""
-    import pyarrow as pa
+@contextlib.contextmanager
+def _our_signals(pipeline: Any) -> Iterator[None]:
+    """Keep dlt from taking over the signals: one that comes late in a load it would swallow."""
+    from dlt.common.runtime import signals
 
-    if "_dlt_load_id" in table.column_names:
-        return table
-    column = pa.repeat(pa.scalar(load_id, pa.string()), table.num_rows)
-    return table.append_column("_dlt_load_id", column)
-
-
-def hints(types: dict[str, str], keys: Sequence[str]) -> dict[str, Any]:
-    """Column hints for dlt: every type is pinned, only the key may not be null."""
-    return {
-        name: {"name": name, "data_type": type_, "nullable": name not in keys}
-        for name, type_ in types.items()
-    }
+    runtime = pipeline.runtime_config
+    before, runtime.intercept_signals = runtime.intercept_signals, False
+    try:
+        yield
+    finally:
+        runtime.intercept_signals = before
+        signals.set_received_signal(0)
 
 
-def disposition(resource: Resource, pipeline: Any) -> Any:
-    """The write disposition as dlt takes it; a plain merge becomes the fastest exact one."""
-    return (
-        strategy(pipeline)
-        if resource.write_disposition == "merge"
-        else (resource.write_disposition)
-    )
-
-
-def strategy(pipeline: Any) -> Any:
-    """merge by ``upsert`` where the destination has it: our keys are unique and never null."""
-    capabilities = pipeline.destination.capabilities()
-    if "upsert" in (capabilities.supported_merge_strategies or ()):
-        return {"disposition": "merge", "strategy": "upsert"}
-    return "merge"
+def _conceal(value: Any, name: str = "") -> None:
+    """Passwords and tokens of a destination's block are secrets of this process."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _conceal(inner, str(key))
+    elif isinstance(value, str) and "://" in value:
+        user, at, _ = value.partition("://")[2].rpartition("@")
+        conceal(user.partition(":")[2] if at else "")
+    elif isinstance(value, str) and _SECRET.search(name):
+        conceal(value)

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 
 from ..config import Config
-from ..errors import ConfigError, FilehaulError, TemporaryError
+from ..errors import Cancelled, ConfigError, FilehaulError, TemporaryError
 from ..redact import redact
 
 _MOST = 400
@@ -23,7 +23,19 @@ def explained(config: Config) -> Iterator[None]:
         own = _cause(problem, FilehaulError)
         if own is not None:
             raise own from None
+        if _cause(problem, KeyboardInterrupt) is not None:  # dlt's way to say: a signal came
+            raise _cancelled() from problem
         raise _translated(problem, config) from problem
+    except KeyboardInterrupt as problem:
+        from dlt.common.exceptions import SignalReceivedException
+
+        if isinstance(problem, SignalReceivedException):
+            raise _cancelled() from problem
+        raise
+
+
+def _cancelled() -> Cancelled:
+    return Cancelled("cancelled", hint="run again: it goes on where it stopped")
 
 
 def _cause(problem: BaseException, kind: type[BaseException]) -> BaseException | None:
@@ -69,7 +81,7 @@ def _translated(problem: Exception, config: Config) -> FilehaulError:
         )
     root = _root(problem)
     words = _words(root)
-    if "lock" in words.lower() and name == "duckdb":
+    if "set lock on file" in words and name == "duckdb":
         return TemporaryError(
             f"the DuckDB file is in use by another process: {words}",
             where=where,

@@ -6,11 +6,13 @@ joined to tables of `ROWS` rows, since small ones cost dlt ten times the work.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import TemporaryError
 from ..fields.shape import arrow_type
 
 if TYPE_CHECKING:
@@ -31,25 +33,41 @@ class Spool:
 
     def add(self, table: pa.Table) -> None:
         """Append a table; another schema than the last begins another file."""
-        import pyarrow as pa
-
         if table.num_rows == 0:
             return
-        if self._writer is None or not self._schema.equals(table.schema):
-            self.close()
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._files += 1
-            self._schema = table.schema
-            name = str(self.folder / f"{self._files:06}.arrows")
-            self._writer = pa.ipc.new_stream(pa.OSFile(name, "wb"), table.schema)
-        self._writer.write_table(table)
+        with self._explained():
+            if self._writer is None or not self._schema.equals(table.schema):
+                self._begin(table.schema)
+            self._writer.write_table(table)
         self.rows += table.num_rows
+
+    def _begin(self, schema: Any) -> None:
+        import pyarrow as pa
+
+        self.close()
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._files += 1
+        self._schema = schema
+        name = str(self.folder / f"{self._files:06}.arrows")
+        self._writer = pa.ipc.new_stream(pa.OSFile(name, "wb"), schema)
 
     def close(self) -> None:
         """No more rows."""
         if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+            writer, self._writer = self._writer, None
+            with self._explained():
+                writer.close()
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as problem:
+            raise TemporaryError(
+                f"rows on their way to the destination cannot be kept: {problem}",
+                where=str(self.folder),
+                hint="is the disk full? make room and run again",
+            ) from problem
 
     def tables(self, types: Mapping[str, str]) -> Iterator[pa.Table]:
         """All rows, in tables of about `ROWS`, each with every column of the final shape."""
@@ -70,7 +88,8 @@ class Spool:
 
     def remove(self) -> None:
         """The rows have arrived, or will never be loaded."""
-        self.close()
+        with contextlib.suppress(TemporaryError):
+            self.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

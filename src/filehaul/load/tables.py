@@ -92,7 +92,7 @@ def pending(ledger: Ledger) -> dict[str, int]:
     }
     for name in NOTICES:
         counts[name] = db.execute(
-            "SELECT count(*) FROM notices WHERE table_name = ?", (name,)
+            "SELECT count(*) FROM notices WHERE loaded = 0 AND table_name = ?", (name,)
         ).fetchone()[0]
     return {name: count for name, count in counts.items() if count}
 
@@ -160,10 +160,7 @@ def _transfers(
         yield (
             connection,
             *row[:6],
-            url(row[6], row[7]) if row[3] == "done" else None,
-            row[8],
-            row[9].hex() if row[9] else None,
-            row[10],
+            *_bytes_in_the_sink(row, url),
             row[11],
             moment(row[12]),
             moment(row[13]),
@@ -173,10 +170,17 @@ def _transfers(
         )
 
 
+def _bytes_in_the_sink(row: tuple[Any, ...], url: Callable[[str, str], str]) -> tuple[Any, ...]:
+    """sink_url, size, sha256, verified_by: of the version that the row is about, or nothing."""
+    if row[3] != "done":
+        return (None, None, None, None)
+    return (url(row[6], row[7]), row[8], row[9].hex(), row[10])
+
+
 def _notices(ledger: Ledger, name: str, connection: str) -> Iterator[tuple[Any, ...]]:
     columns = TABLES[name]
     cursor = ledger.db.execute(
-        "SELECT row FROM notices WHERE table_name = ? ORDER BY number", (name,)
+        "SELECT row FROM notices WHERE loaded = 0 AND table_name = ? ORDER BY number", (name,)
     )
     for (text,) in cursor:
         row = {"connection": connection, **orjson.loads(text)}

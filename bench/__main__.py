@@ -1,0 +1,91 @@
+"""``python -m bench``: tables on stdout, talk on stderr."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+from . import listing, startup, transfer
+from .figures import Table, markdown, ratio
+from .measure import MEBI, BenchError, say
+
+PARTS = ("transfer", "listing", "startup")
+
+
+def arguments() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description="filehaul beside rclone, curl and plain dlt."
+    )
+    add = parser.add_argument
+    add("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; left out: all of them")
+    add("--quick", action="store_true", help="a tenth of the work: does it run at all?")
+    add("--rounds", type=int, default=5, help="how often each contender has its turn")
+    add("--dlt-rounds", type=int, default=3, help="the same for plain dlt, a minute a round")
+    add("--limit", metavar="PROGRAM", type=Path, help="the least program: docs/benchmarks.md")
+    add("--json", metavar="FILE", type=Path, help="keep the figures here too")
+    return parser
+
+
+def tables(given: argparse.Namespace) -> Iterator[Table]:
+    """The tables that are asked for, each as soon as it is measured."""
+    parts = given.parts or PARTS
+    tenth = 10 if given.quick else 1
+    limit = str(given.limit.resolve()) if given.limit else None
+    if "transfer" in parts:
+        yield transfer.measure(transfer.Work("small", 20_000 // tenth, 4096), given.rounds, limit)
+        yield transfer.measure(transfer.Work("large", 4, 256 * MEBI // tenth), given.rounds, limit)
+    if "listing" in parts:
+        for latency in (0.0, 0.03):
+            work = listing.Work(100_000 // tenth, latency)
+            yield listing.measure(work, given.rounds, given.dlt_rounds)
+    if "startup" in parts:
+        yield startup.measure(3 * given.rounds)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measure and print; the exit code."""
+    parser = arguments()
+    given = parser.parse_args(argv)
+    unknown = set(given.parts) - set(PARTS)
+    if unknown or given.rounds < 1 or given.dlt_rounds < 1:
+        parser.error(f"PART is one of {', '.join(PARTS)}; rounds are at least 1")
+    kept = []
+    try:
+        print(_machine(), flush=True)
+        for table in tables(given):
+            print(markdown(table), flush=True)
+            kept.append(_plain(table))
+    except BenchError as problem:
+        say(f"bench: {problem}")
+        return 1
+    finally:
+        if given.json:
+            given.json.write_text(json.dumps(kept, indent=1) + "\n")
+    return 0
+
+
+def _machine() -> str:
+    load = os.getloadavg()[0]
+    python = platform.python_version()
+    busy = "; other work is going on: ratios may be off" if load > 1 else ""
+    return f"{os.cpu_count()} cores, Python {python}, load {load:.1f} at the start{busy}\n"
+
+
+def _plain(table: Table) -> dict[str, object]:
+    return {
+        "title": table.title,
+        "by": table.by,
+        "lines": [asdict(one) for one in table.lines],
+        "ratios": {tool: ratio(table, tool) for tool in table.against},
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

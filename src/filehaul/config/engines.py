@@ -1,0 +1,125 @@
+"""Which engine lists a resource: filehaul's, or dlt's where only dlt can, with the reason."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ..errors import ConfigError
+from .base import is_object, known_keys
+from .resource import DLT_ENDPOINT_KEYS, DLT_RESOURCE_KEYS, Endpoint, Resource
+
+_GUESSED = frozenset({"auto", "json_response"})
+_DLT_DISPOSITIONS = frozenset({"skip", "scd2", "insert-only", "cdc"})
+_PLACES = ("path", "params", "json", "headers")
+_PARENT = re.compile(r"\{\s*(?:resources|incremental)\.")
+_PARENT_NAME = re.compile(r"\{\s*resources\.([^.{}]+)\.")
+_NAME_ONE = "name one: paginator: {type: offset, limit: 100}, or single_page"
+
+
+def dlt_reason(resource: dict[str, Any], client: dict[str, Any]) -> str | None:
+    """Why dlt's engine lists this resource (defaults merged in); None: filehaul's does."""
+    for key in sorted(DLT_RESOURCE_KEYS & _given(resource)):
+        return f"it uses {key!r}, which is dlt's"
+    disposition = resource.get("write_disposition")
+    for given in disposition.values() if isinstance(disposition, dict) else [disposition]:
+        if isinstance(given, str) and given in _DLT_DISPOSITIONS:
+            return f"the write disposition {given!r} is dlt's"
+    endpoint = resource.get("endpoint")
+    if not isinstance(endpoint, dict):
+        return None
+    return _endpoint_reason(endpoint) or _object_reason(endpoint, client)
+
+
+def _given(block: dict[str, Any]) -> set[str]:
+    """The keys that say something: null is as good as left out."""
+    return {key for key, value in block.items() if value is not None and isinstance(key, str)}
+
+
+def _endpoint_reason(endpoint: dict[str, Any]) -> str | None:
+    for key in sorted(DLT_ENDPOINT_KEYS & _given(endpoint)):
+        return f"it uses 'endpoint.{key}', which is dlt's"
+    for place in _PLACES:
+        if any(_PARENT.search(text) for text in _texts(endpoint.get(place))):
+            return f"'endpoint.{place}' takes values from another resource or dlt's incremental"
+    params = endpoint.get("params")
+    for name, value in params.items() if isinstance(params, dict) else ():
+        if isinstance(value, dict) and value.get("type") in ("resolve", "incremental"):
+            return f"the parameter {name!r} is resolved by dlt"
+    return None
+
+
+def parents(endpoint: Any) -> dict[str, None]:
+    """The resources that an endpoint takes values from."""
+    found: dict[str, None] = {}
+    if not isinstance(endpoint, dict):
+        return found
+    for place in _PLACES:
+        for text in _texts(endpoint.get(place)):
+            found.update(dict.fromkeys(_PARENT_NAME.findall(text)))
+    params = endpoint.get("params")
+    for value in params.values() if isinstance(params, dict) else ():
+        if isinstance(value, dict) and value.get("type") == "resolve":
+            found[str(value.get("resource"))] = None
+    return found
+
+
+def _texts(value: Any) -> list[str]:
+    """Every text in a value, keys apart."""
+    if isinstance(value, str):
+        return [value]
+    inner = value.values() if isinstance(value, dict) else value
+    if isinstance(value, (dict, list, tuple)):
+        return [text for one in inner for text in _texts(one)]
+    return []
+
+
+def _object_reason(endpoint: dict[str, Any], client: dict[str, Any]) -> str | None:
+    if client.get("session") is not None:
+        return "the client has a session object"
+    auth = client.get("auth")
+    if isinstance(auth, str):
+        return "the client's auth is a name that dlt looks up"
+    if is_object(auth):
+        return "the client's auth is an object"
+    paginator = endpoint.get("paginator")
+    paginator = client.get("paginator") if paginator is None else paginator
+    kind = paginator.get("type") if isinstance(paginator, dict) else paginator
+    if paginator is None:
+        return "it names no paginator, so dlt guesses one"
+    if is_object(paginator):
+        return "its paginator is an object"
+    if isinstance(kind, str) and kind in _GUESSED:
+        return f"the paginator {kind!r} is dlt's"
+    return None
+
+
+def is_dlt_resource(value: Any) -> bool:
+    """Whether this is dlt's own resource object; asked without importing dlt."""
+    return any(
+        kind.__name__ == "DltResource" and kind.__module__.partition(".")[0] == "dlt"
+        for kind in type(value).__mro__
+    )
+
+
+def check_for_dlt(block: dict[str, Any], reason: str, place: str) -> None:
+    """Raises ConfigError for keys that dlt's engine cannot honour, or that nobody knows."""
+    endpoint = block.get("endpoint")
+    endpoint = endpoint if isinstance(endpoint, dict) else {}
+    asked = [key for key in ("content", "fields", "raw") if block.get(key)]
+    asked += ["endpoint.page_array"] if endpoint.get("page_array") else []
+    if isinstance(endpoint.get("data_selector"), (list, tuple)):
+        asked.append("endpoint.data_selector as a list")
+    for key in asked:
+        guessed = "names no paginator" in reason
+        raise ConfigError(
+            f"{key!r} needs filehaul's engine, but dlt's lists this resource: {reason}",
+            where=f"{place}.{key.partition(' ')[0]}",
+            hint=_NAME_ONE if guessed else f"drop {key!r}, or what sends it to dlt's engine",
+        )
+
+
+def known_to_dlt() -> tuple[frozenset[str], frozenset[str]]:
+    """The keys of a resource, and of its endpoint, that dlt's engine takes."""
+    ours = {"content", "fields", "raw", "page_array"}
+    return known_keys(Resource) - ours, known_keys(Endpoint) - ours

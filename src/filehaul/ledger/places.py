@@ -1,0 +1,179 @@
+"""Whose path is whose in the sink, and what is about to change there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from ..models import Receipt
+
+if TYPE_CHECKING:
+    from .store import Ledger
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The file that a path belongs to, and the number of the listing that saw it last."""
+
+    resource: str
+    key: str
+    listing: int | None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A path for a file. ``folded``: the same for paths that clash anywhere."""
+
+    folded: str
+    path: str
+    desired: str
+    resource: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Intent:
+    """A name that was about to hold these bytes; ``receipt`` is what would have been written."""
+
+    target: str
+    resource: str
+    key: str
+    sha256: str
+    receipt: dict[str, Any]
+
+
+class PlacesBook:
+    """Tables ``paths``, ``intents`` and ``leaving``."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        self.db = ledger.db
+
+    # -- whose path is whose ---------------------------------------------------------------
+
+    def owners(self, sink: str, paths: Iterable[str]) -> dict[str, Owner]:
+        """The owners of these folded paths, of those that have one."""
+        return {
+            row[0]: Owner(*row[1:])
+            for row in self.db.execute(
+                "SELECT p.folded, p.resource, p.key, f.listing FROM json_each(?) j"
+                " CROSS JOIN paths p ON p.sink = ? AND p.folded = j.value LEFT JOIN files f"
+                " ON f.resource = p.resource AND f.key = p.key",
+                (_json(paths), sink),
+            )
+        }
+
+    def inside(self, sink: str, paths: Iterable[str]) -> set[str]:
+        """Those of these folded paths that some file's path lies below: they are folders."""
+        return {
+            row[0]
+            for row in self.db.execute(  # "0" is the character after "/"
+                "SELECT j.value FROM json_each(?) j WHERE EXISTS (SELECT 1 FROM paths p"
+                " WHERE p.sink = ? AND p.folded > j.value || '/' AND p.folded < j.value || '0')",
+                (_json(paths), sink),
+            )
+        }
+
+    def claim(self, sink: str, claims: Iterable[Claim]) -> None:
+        """From now on these paths are these files'. A file has one path."""
+        self.db.executemany(
+            "INSERT OR REPLACE INTO paths VALUES (?, ?, ?, ?, ?, ?)",
+            [(sink, c.folded, c.path, c.desired, c.resource, c.key) for c in claims],
+        )
+
+    def release_moved(self, sink: str, resource: str, listing: int) -> None:
+        """Free the paths of files that want another one now: so that two can swap theirs."""
+        self.db.execute(
+            "DELETE FROM paths WHERE sink = ? AND resource = ? AND key IN ("
+            " SELECT f.key FROM files f JOIN paths p ON p.resource = f.resource AND p.key = f.key"
+            " WHERE f.resource = ? AND f.listing = ? AND p.sink = ?"
+            " AND f.desired IS NOT p.desired)",
+            (sink, resource, resource, listing, sink),
+        )
+
+    # -- what lies where -------------------------------------------------------------------
+
+    def held(self, sink: str, paths: Iterable[str]) -> set[str]:
+        """Those of these paths where a receipt says that bytes of ours lie."""
+        return {
+            row[0]
+            for row in self.db.execute(
+                "SELECT j.value FROM json_each(?) j WHERE EXISTS (SELECT 1 FROM transfers t"
+                " WHERE t.sink = ? AND t.target = j.value AND t.sha256 IS NOT NULL)",
+                (_json(paths), sink),
+            )
+        }
+
+    def holds_below(self, sink: str, paths: Iterable[str]) -> set[str]:
+        """Those of these paths that are folders with bytes of ours in them."""
+        return {
+            row[0]
+            for row in self.db.execute(
+                "SELECT j.value FROM json_each(?) j WHERE EXISTS (SELECT 1 FROM transfers t"
+                " WHERE t.sink = ? AND t.target > j.value || '/' AND t.target < j.value || '0'"
+                " AND t.sha256 IS NOT NULL)",
+                (_json(paths), sink),
+            )
+        }
+
+    # -- intents ---------------------------------------------------------------------------
+
+    def intend(self, sink: str, receipts: Iterable[Receipt]) -> None:
+        """These names are about to hold these bytes."""
+        self.db.executemany(
+            "INSERT OR REPLACE INTO intents VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (
+                    sink,
+                    receipt.target,
+                    receipt.file.resource,
+                    receipt.file.key,
+                    receipt.size or 0,
+                    bytes.fromhex(receipt.sha256 or ""),
+                    orjson.dumps(receipt, default=str).decode(),
+                )
+                for receipt in receipts
+            ],
+        )
+
+    def intents(self, sink: str) -> list[Intent]:
+        """Those that are not settled yet."""
+        return [
+            Intent(target, resource, key, sha256.hex(), orjson.loads(receipt))
+            for target, resource, key, sha256, receipt in self.db.execute(
+                "SELECT target, resource, key, sha256, receipt FROM intents WHERE sink = ?",
+                (sink,),
+            )
+        ]
+
+    def settle(self, sink: str, targets: Iterable[str]) -> None:
+        """These are settled."""
+        self.db.executemany(
+            "DELETE FROM intents WHERE sink = ? AND target = ?", [(sink, t) for t in targets]
+        )
+
+    # -- what is to go ---------------------------------------------------------------------
+
+    def leave(self, sink: str, targets: Iterable[str]) -> None:
+        """The bytes at these paths are to go: their files are elsewhere now."""
+        self.db.executemany(
+            "INSERT OR IGNORE INTO leaving VALUES (?, ?)", [(sink, t) for t in targets]
+        )
+
+    def leaving(self, sink: str) -> list[str]:
+        """Paths whose bytes are to go, and which hold no other file's by now."""
+        rows = self.db.execute("SELECT target FROM leaving WHERE sink = ?", (sink,)).fetchall()
+        targets = [str(row[0]) for row in rows]
+        held = self.held(sink, targets)
+        return [target for target in targets if target not in held]
+
+    def left(self, sink: str) -> None:
+        """They have gone."""
+        self.db.execute("DELETE FROM leaving WHERE sink = ?", (sink,))
+
+
+def _json(values: Iterable[str]) -> str:
+    return orjson.dumps(list(values)).decode()

@@ -1,0 +1,58 @@
+"""Every paginator, as a frozen value that says its next question.
+
+A paginator has four answers: `first`, what to ask first; `after`, what to ask after a page (None:
+the listing has ended); `ahead`, what will be asked after a question whose page has not come yet
+(None: it cannot be guessed); and `doubt`, why a listing that has ended may not be whole.
+`listing` keeps guesses in flight and throws away those that turn out wrong, so a guess costs a
+request, never a row.
+
+Offsets step by the elements that the page's own array has, never by more than ``limit``: a vendor
+that caps its pages at 50 when asked for 100 would else lose half of the rows without a word.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ..config.paginators import Paginator
+from .asking import Ask, Paging
+from .numbered import Offset, PageNumber
+from .tokens import Cursor, HeaderCursor, HeaderLink, JsonLink, SinglePage, link_of
+
+__all__ = [
+    "Ask",
+    "Cursor",
+    "HeaderCursor",
+    "HeaderLink",
+    "JsonLink",
+    "Offset",
+    "PageNumber",
+    "Paging",
+    "SinglePage",
+    "link_of",
+    "paging",
+    "smaller",
+]
+
+
+def paging(block: Paginator) -> Paging:
+    """The paginator that the config names."""
+    kinds: dict[str, Any] = {
+        "offset": Offset,
+        "page_number": PageNumber,
+        "cursor": Cursor,
+        "json_link": JsonLink,
+        "header_link": HeaderLink,
+        "header_cursor": HeaderCursor,
+        "single_page": SinglePage,
+    }
+    made: Paging = kinds[block.type](**block.model_dump(exclude={"type"}))
+    return made
+
+
+def smaller(paginator: Paging, limit: int) -> Paging:
+    """The same paginator with a smaller page, for looking at a vendor without listing it."""
+    if isinstance(paginator, Offset):
+        return replace(paginator, limit=min(limit, paginator.limit))
+    return paginator

@@ -1,0 +1,188 @@
+"""Receipts on their way into the ledger, and names that are about to be replaced."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from ..ledger import Ledger, micros
+from ..models import File, Receipt
+from ..sink import Folder, RefusedError
+
+BATCH = 500
+INTERVAL = 1.0
+
+Point = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A name in the sink gets these bytes by one rename, ``do``, and then there is a receipt.
+
+    ``refused``: what is written down instead, where the sink will not have it (None: nothing).
+    ``leaves``: the path where an earlier version of the file lies, and goes.
+    """
+
+    receipt: Receipt
+    do: Callable[[], None]
+    refused: Callable[[RefusedError], Receipt | None]
+    leaves: str | None = None
+
+
+class Batch:
+    """Writes receipts down, many at once. ``told``: each of them, once it is in the ledger.
+
+    ``point`` is told each named step: ``intended``, ``committed``, ``recorded``.
+    """
+
+    def __init__(
+        self,
+        sink: Folder,
+        ledger: Ledger,
+        listing: int,
+        told: Callable[[Receipt], None],
+        point: Point,
+    ) -> None:
+        self.sink = sink
+        self.ledger = ledger
+        self.listing = listing
+        self.listing_id = ledger.listing_id(listing)
+        self.told = told
+        self.point = point
+        self._receipts: list[Receipt] = []
+        self._changes: list[Change] = []
+        self._leaving: list[str] = []
+        self._oldest = 0.0
+
+    def add(self, receipt: Receipt) -> None:
+        """A receipt for what has happened already, or has failed."""
+        self._receipts.append(receipt)
+        self._begun()
+
+    def change(self, change: Change) -> None:
+        """Do it now: the name is free. Nobody loses bytes by it."""
+        self._do(change)
+        self._begun()
+
+    def intend(self, change: Change) -> None:
+        """Do it at the next flush, once the ledger knows of it: bytes may be lost by it."""
+        self._changes.append(change)
+        self._begun()
+
+    def _begun(self) -> None:
+        self._oldest = self._oldest or time.monotonic()
+
+    def _do(self, change: Change) -> None:
+        try:
+            change.do()
+        except RefusedError as problem:
+            receipt = change.refused(problem)
+            if receipt is not None:
+                self._receipts.append(receipt)
+            return
+        self.point("committed")
+        if change.leaves is not None:
+            self._leaving.append(change.leaves)
+        self._receipts.append(change.receipt)
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to write things down."""
+        waiting = len(self._receipts) + len(self._changes)
+        return waiting >= BATCH or (waiting > 0 and time.monotonic() - self._oldest >= INTERVAL)
+
+    def flush(self) -> None:
+        """Carry out what is intended, then write all receipts of the batch at once."""
+        if not self._receipts and not self._changes:
+            return
+        places, identity = self.ledger.places, self.sink.identity
+        changes, self._changes = self._changes, []
+        if changes:
+            with self.ledger.transaction():
+                places.intend(identity, [change.receipt for change in changes])
+            self.point("intended")
+            for change in changes:
+                self._do(change)
+        self.sink.flush()
+        receipts, self._receipts = self._receipts, []
+        leaving, self._leaving = self._leaving, []
+        with self.ledger.transaction():
+            self.ledger.transfers.record(receipts, identity, self.listing)
+            self._notice(receipt for receipt in receipts if receipt.status == "failed")
+            places.settle(identity, [change.receipt.target for change in changes])
+            places.leave(identity, leaving)
+        self.point("recorded")
+        self._oldest = 0.0
+        if leaving:
+            clear(self.ledger, self.sink)
+        for receipt in receipts:
+            self.told(receipt)
+
+    def _notice(self, failed: Iterable[Receipt]) -> None:
+        self.ledger.packages.notice(
+            "transfer_errors",
+            [
+                {
+                    "resource": receipt.file.resource,
+                    "drive_id": receipt.file.drive_id,
+                    "file_id": receipt.file.file_id,
+                    "file_name": receipt.file.name,
+                    "error": receipt.error,
+                    "permanent": receipt.permanent,
+                    "attempts": receipt.attempts,
+                    "listing_id": self.listing_id,
+                    "recorded_at": receipt.finished_at and micros(receipt.finished_at),
+                }
+                for receipt in failed
+            ],
+        )
+
+
+def clear(ledger: Ledger, sink: Folder) -> None:
+    """Remove bytes whose files are elsewhere now."""
+    for target in ledger.places.leaving(sink.identity):
+        sink.remove(target)
+    ledger.places.left(sink.identity)
+
+
+def settle(ledger: Ledger, sink: Folder) -> None:
+    """Changes that a kill interrupted: the bytes on disk say whether they came about.
+
+    Where they are neither the new ones nor those of the receipt for that name, that receipt goes.
+    """
+    transfers, places, identity = ledger.transfers, ledger.places, sink.identity
+    intents = places.intents(identity)
+    found = {}
+    for intent in intents:
+        digests = sink.digests(intent.target, {"sha256"})
+        found[intent.target] = digests and digests["sha256"]
+    with ledger.transaction():
+        for intent in intents:
+            if found[intent.target] == intent.sha256:
+                before = transfers.held_at(identity, intent.resource, intent.key)
+                if before not in (None, intent.target):
+                    places.leave(identity, [str(before)])
+                receipt = _revived(intent.resource, intent.key, intent.receipt)
+                transfers.record([receipt], identity, None)
+        wrong = [
+            (resource, key)
+            for resource, key, target, sha256 in transfers.holders(identity, found)
+            if found[target] != sha256
+        ]
+        transfers.lost(wrong)
+        places.settle(identity, found)
+    clear(ledger, sink)
+
+
+def _revived(resource: str, key: str, kept: dict[str, object]) -> Receipt:
+    """A receipt as the intent kept it."""
+    data = dict(kept)
+    of_file = data.pop("file")
+    assert isinstance(of_file, dict)
+    for name in ("started_at", "finished_at"):
+        value = data[name]
+        data[name] = datetime.fromisoformat(value) if isinstance(value, str) else None
+    file = File(**{**of_file, "resource": resource, "key": key})
+    return Receipt(**{**data, "file": file})  # type: ignore[arg-type]

