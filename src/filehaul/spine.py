@@ -150,6 +150,7 @@ class _Run:
             self.report.warnings += destination.settle(ledger)
             if retry_failed:
                 ledger.transfers.ask_again()
+            self._ask_anew(ledger)
             ledger.transfers.park_failed()
             self._list(http, ledger, destination)
             self._load(ledger, destination, self.listed)
@@ -163,6 +164,18 @@ class _Run:
             self._dlt(destination)
         if self.cancelled():
             raise Cancelled("cancelled", hint="run again: it goes on where it stopped")
+
+    def _ask_anew(self, ledger: Ledger) -> None:
+        """What failed under a config that has been corrected since is not parked any longer."""
+        for resource in self.config.resources:
+            if resource.content is None:
+                continue
+            text = f"{self.config.client.base_url}\0{resource.content!r}\0{resource.fields!r}"
+            digest = hashlib.sha256(text.encode()).hexdigest()
+            name = f"content:{resource.name}"
+            if ledger.meta(name) != digest:
+                ledger.transfers.ask_again(resource.name)
+                ledger.set_meta(name, digest)
 
     def _asked(self) -> bool:
         """Whether to stop. `http` asks this twice a second at least: receipts wait no longer."""

@@ -136,6 +136,9 @@ def sync(
     dev_mode: Annotated[
         bool, typer.Option("--dev-mode", help="load into a new dataset, as dlt's dev_mode")
     ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="ask again for parked files, whatever their day")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """The catalogue into the destination, the bytes into the sink. Run it again at any time."""
@@ -145,7 +148,7 @@ def sync(
     with told(as_json):
         loaded = load_config(config)
         with Progress(as_json) as progress:
-            report = run(loaded, watch=progress.watch, dev_mode=dev_mode)
+            report = run(loaded, watch=progress.watch, dev_mode=dev_mode, retry_failed=retry_failed)
         conclude(report, as_json)
 
 

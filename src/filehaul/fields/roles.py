@@ -33,6 +33,7 @@ _USUAL = {
     "modified": ("modified_at", "updated_at", "modified", "updated", "last_modified"),
     "version": ("version", "etag", "rev", "revision"),
 }
+_INT64 = 2**63
 _FOLDERS = frozenset({"folder", "directory", "dir"})
 
 
@@ -42,21 +43,20 @@ Get = Callable[[Mapping[str, Any]], Any]
 
 def _get(paths: Sequence[RecordPath], convert: Convert | None = None) -> Get:
     """A value that may stand in several places: the first that holds one counts."""
-    names = [plain_name(path) for path in paths]
-    plain = names[0]
-    if len(names) == 1 and plain is not None and convert is None:
-        return lambda record: record.get(plain)
-    if None not in names:
-        readers = [_reader(str(name)) for name in names]
+    names = [name for path in paths if (name := plain_name(path)) is not None]
+    if len(names) < len(paths):
+        readers: list[Get] = [path.get for path in paths]
+    elif len(names) == 1 and convert is None:
+        return _of(names[0])
     else:
-        readers = [path.get for path in paths]
+        readers = [_of(name) for name in names]
 
     def get(record: Mapping[str, Any]) -> Any:
         for read in readers:
             value = read(record)
             if value is None or value is MISSING:
                 continue
-            if convert is None:
+            if convert is None or (convert is size and type(value) is int and 0 <= value < _INT64):
                 return value
             try:
                 return convert(value)
@@ -67,7 +67,7 @@ def _get(paths: Sequence[RecordPath], convert: Convert | None = None) -> Get:
     return get
 
 
-def _reader(name: str) -> Get:
+def _of(name: str) -> Get:
     return lambda record: record.get(name)
 
 
@@ -150,13 +150,18 @@ class Roles:
 
 
 def _text_or_none(value: Any) -> str | None:
-    return None if value is None or value == "" or isinstance(value, (dict, list)) else text(value)
+    if value is None or value == "" or isinstance(value, (dict, list)):
+        return None
+    return text(value)
 
 
 def fingerprint(checksum: Mapping[str, str], of: Mapping[str, Any]) -> str:
     """Has this file changed since we last saw it? The first there is of checksum, version, etag,
     (size, modified time); empty where the record says nothing, and then the file is fetched once.
     """
+    if len(checksum) == 1:
+        ((name, value),) = checksum.items()
+        return f"c:{name}={value}"
     if checksum:
         return "c:" + ",".join(f"{name}={value}" for name, value in sorted(checksum.items()))
     if of.get("version") not in (None, ""):

@@ -202,9 +202,13 @@ class TransfersBook:
             " WHERE status = 'failed' AND permanent = 1"
         )
 
-    def ask_again(self) -> None:
-        """What is parked is asked again in this run, whatever its day."""
-        self.db.execute("UPDATE transfers SET retry_at = 0 WHERE permanent = 1")
+    def ask_again(self, resource: str | None = None) -> None:
+        """What is parked is asked again in this run, whatever its day: of one resource, or all."""
+        self.db.execute(
+            "UPDATE transfers SET retry_at = 0"
+            " WHERE permanent = 1 AND resource = coalesce(?, resource)",
+            (resource,),
+        )
 
     def held(self, sink: str) -> Iterator[tuple[str, str, str, int]]:
         """(resource, key, target, size) of all bytes that this sink should hold."""
