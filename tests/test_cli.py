@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -156,12 +157,25 @@ def test_check_names_each_step(tmp_path: Path) -> None:
         rows = lines(ask("check", config, "--json"))
         assert all(row["ok"] for row in rows)
         told = {row["what"]: row["text"] for row in rows}
+        assert "client.auth.client_secret: ${ACME_SECRET}" in told["settings"]
+        assert SECRET not in str(rows)
         assert "12 record(s)" in told["listing files"] or "10 record(s)" in told["listing files"]
         assert "checksum sha256: sha256" in told["fields files"]
         assert "verified by sha256" in told["content files"]
         assert "Range works" in told["content files"]
         assert vendor.count("/v1/files") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["acme.yaml"]
+
+
+def test_status_needs_no_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where things stand can be asked from a shell that has none of the secrets."""
+    monkeypatch.delenv("ACME_SECRET", raising=False)
+    with FakeVendor(files=FILES, client_secret=SECRET) as vendor:
+        config = write_config(tmp_path, vendor)
+    assert lines(ask("status", config, "--json"))[0]["places"]["dataset"] == "acme_data"
+    text = re.sub("base_url: .*", "base_url: ${HOST_OF_ACME}", config.read_text("utf-8"))
+    config.write_text(text, "utf-8")
+    assert ask("status", config).exit_code == 0
 
 
 @pytest.mark.usefixtures("secret")

@@ -17,6 +17,7 @@ from filehaul.testing import FakeFile, FakeVendor, Fault
 from hauling import config_for, files, haul, numbers, rows_of, sync
 from loaded import OURS, whole
 
+
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Each test in a folder of its own."""
@@ -115,7 +116,7 @@ def test_another_destination_and_back(vendor: FakeVendor) -> None:
 
 
 def test_dev_mode(vendor: FakeVendor) -> None:
-    """dev_mode loads everything into a dataset of its own; the usual one is whole before and after."""
+    """dev_mode loads all into a dataset of its own; the usual one is whole before and after."""
     sync(config_for(vendor))
     sync(config_for(vendor), dev_mode=True)
     datasets = [
@@ -193,13 +194,17 @@ def test_half_a_listing_is_not_loaded(write_disposition: str) -> None:
         report = haul(config)
         assert (report.exit_code, report.complete, report.rows) == (8, False, 0)
         assert rows_of("SELECT count(*) FROM acme_data.files") == [(250,)]
-        assert rows_of("SELECT count(*) FROM acme_data.files WHERE file_name = 'new-name'") == [(0,)]
+        assert rows_of("SELECT count(*) FROM acme_data.files WHERE file_name = 'new-name'") == [
+            (0,)
+        ]
         merge = config_for(vendor, content=None, dataset="merged")
         report = haul(merge)
         vendor.assert_all_fired()
         assert (report.exit_code, report.rows) == (8, 100)
         assert rows_of("SELECT count(*) FROM merged.files") == [(100,)]
-        complete, why = rows_of("SELECT complete, why_not FROM merged.listings ORDER BY started_at")[-1]
+        complete, why = rows_of(
+            "SELECT complete, why_not FROM merged.listings ORDER BY started_at"
+        )[-1]
         assert complete is False
         assert "not JSON" in why
 

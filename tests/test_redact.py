@@ -9,7 +9,7 @@ import logging
 import re
 import time
 import traceback
-from urllib.parse import quote, quote_plus
+from urllib.parse import parse_qs, quote, quote_plus
 
 import pytest
 from hypothesis import given
@@ -236,13 +236,17 @@ def _blocks(url):
 
 def _echoing(asked):
     """A server that says back all it was told, in every kind of refusal."""
-    echo = asked.text.encode()
+    told = [*asked.headers.values(), *parse_qs(asked.body.decode()).values()]
+    told += parse_qs(asked.target.partition("?")[2]).values()
+    # The bare words as well, where only knowing them helps.
+    bare = [str(value).strip("[]'").split("=", 1)[-1].split()[-1] for value in told]
+    echo = f"I was told {', '.join(bare)}. {asked.text}".encode()
     signed = SIGNED.format(CANARIES["param"])
     path = asked.target.split("?")[0]
     if path == "/token":
         return answer(json.dumps({"access_token": CANARIES["token"], "echo": "x"}).encode())
     if path == "/token-refused":
-        return answer(json.dumps({"error": "x", "error_description": asked.text}).encode())
+        return answer(json.dumps({"error": "x", "error_description": echo.decode()}).encode())
     if path == "/redirect":
         return redirect(signed)
     if path == "/redirect-loop":
@@ -254,6 +258,8 @@ def _echoing(asked):
         return None
     if path == "/pause":
         return answer(echo, "Retry-After: 99999", status="429 Slow")
+    if path == "/fine":
+        return answer(b"fine")
     if path == "/large":
         return answer(b"x" * 100)
     status = {"/401": "401 No", "/403": "403 No", "/503": "503 No"}.get(path, "404 No")
@@ -262,8 +268,9 @@ def _echoing(asked):
 
 
 PATHS = (
-    *("/401", "/403", "/503", "/redirect", "/redirect-loop", "/redirect-away", "/short", "/large"),
-    *("/token-refused", SIGNED.format(CANARIES["param"]), "/pause"),
+    *("/401", "/403", "/503", "/redirect", "/redirect-away", "/large", "/token-refused"),
+    *(f"/short?sig={CANARIES['param']}", f"/redirect-loop?sig={CANARIES['param']}"),
+    *(SIGNED.format(CANARIES["param"]), "/pause"),
 )
 
 
@@ -312,9 +319,10 @@ def test_the_canary(number, caplog, capfd):
         }
         with connect(load_config(config), FakeClock()) as http:
             for path in PATHS:
-                writer = Kept() if path == "/short" else None
+                writer = Kept() if path.startswith("/short") else None
                 request = Request(server.url + path, writer=writer, max_body=50)
                 texts += _all_text(http, request)
+            texts += _all_text(http, Request(f"{server.url}/fine?sig={CANARIES['param']}"))
         if block["type"] == "oauth2":
             block["token_url"] = server.url + "/token-refused"
             with connect(load_config(config), FakeClock()) as http:

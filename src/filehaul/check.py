@@ -57,6 +57,8 @@ def check(config: Config | Mapping[str, Any] | str | Path) -> Iterator[Finding]:
         f"{loaded.source}: {len(loaded.resources)} resource(s) of filehaul's"
         f" engine, {len(loaded.dlt_resources)} of dlt's",
     )
+    found = ", ".join(f"{place}: {reference}" for place, reference in loaded.found)
+    yield Finding("settings", found or "nothing is taken from the environment or dlt's providers")
     yield Finding("places", _places(loaded))
     for one in loaded.dlt_resources:
         yield Finding("engine", f"{one.name}: dlt's engine, because {one.reason}")

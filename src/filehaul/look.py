@@ -91,7 +91,7 @@ def status(config: Config | Mapping[str, Any] | str | Path) -> dict[str, Any]:
 
     ``files``: {status: {files, bytes}}; times are ISO 8601, UTC.
     """
-    loaded = load_config(config)
+    loaded = load_config(config, offline=True)
     state = state_path(loaded)
     database = duckdb_file(loaded)
     destination = loaded.settings.destination

@@ -129,16 +129,19 @@ class Config:
         return {resource.name: resource for resource in self.resources}[name]
 
 
-def load_config(source: Config | Mapping[str, Any] | str | Path, *, expand: bool = True) -> Config:
+def load_config(
+    source: Config | Mapping[str, Any] | str | Path, *, expand: bool = True, offline: bool = False
+) -> Config:
     """Read and check a config. Raises ConfigError.
 
     ``source``: a path to YAML, the same as a dict, or a config that is already one. ``expand``:
     whether ``${NAME}`` is replaced (a dict that a script made has its values already).
+    ``offline``: the vendor will not be asked, so secrets and variables may be missing.
     """
     if isinstance(source, Config):
         return source
     if isinstance(source, Mapping):
-        return _guarded(dict(source), Path.cwd(), _DICT, expand)
+        return _guarded(dict(source), Path.cwd(), _DICT, expand, offline)
     if not isinstance(source, (str, Path)) or "\n" in str(source):
         what = "text" if isinstance(source, str) else type(source).__name__
         raise ConfigError(
@@ -149,15 +152,15 @@ def load_config(source: Config | Mapping[str, Any] | str | Path, *, expand: bool
     from .yaml_text import read_yaml
 
     path = Path(source)
-    return _guarded(read_yaml(path), path.absolute().parent, str(path), expand)
+    return _guarded(read_yaml(path), path.absolute().parent, str(path), expand, offline)
 
 
-def _guarded(raw: dict[str, Any], folder: Path, source: str, expand: bool) -> Config:
+def _guarded(raw: dict[str, Any], folder: Path, source: str, expand: bool, offline: bool) -> Config:
     """Check it; in errors, what came from the environment is shown as its reference."""
     from .explain import told
     from .secrets import References
 
-    references = References(source=source)
+    references = References(source=source, lenient=offline)
     try:
         if expand:
             raw = references.put_in(raw)

@@ -18,11 +18,14 @@ _REFERENCE = re.compile(r"\$(\$\{)|\$\{([^{}]*)(\}?)")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _SENSITIVE = re.compile(r"secret|token|passw|pwd|key|credential|auth|sig", re.IGNORECASE)
 
+UNSET = "https://not-set.invalid"  # passes for an address, a name and a secret alike
+
 
 class References:
     """The variables and secrets of a config, looked up.
 
     ``used``: value → how it was written. ``found``: (place, how it was written) of each.
+    ``lenient``: what is not set becomes `UNSET` instead of an error (nobody will be asked with it).
     ``environment``: the process's own by default. ``secret``: name → value, None: not there; by
     default dlt's providers.
     """
@@ -32,7 +35,9 @@ class References:
         environment: Mapping[str, str] | None = None,
         secret: Callable[[str], Any] | None = None,
         source: str = "the dict",
+        lenient: bool = False,
     ) -> None:
+        self.lenient = lenient
         self.source = source
         self.environment = os.environ if environment is None else environment
         self.secret = secret or dlt_secret
@@ -67,7 +72,7 @@ class References:
                     where=f"{where} in {self.source}",
                     hint="write ${NAME}; for a literal ${ write $${",
                 )
-            value = self.environment.get(name)
+            value = self.environment.get(name, UNSET if self.lenient else None)
             if value is None:
                 raise ConfigError(
                     f"the environment variable {name} is not set",
@@ -82,7 +87,7 @@ class References:
         return _REFERENCE.sub(one, text)
 
     def _look_up(self, name: str, where: str) -> str:
-        value = self.secret(name)
+        value = UNSET if self.lenient else self.secret(name)
         if value is None or value == "":
             raise ConfigError(
                 f"no secret {name!r} in dlt's providers",

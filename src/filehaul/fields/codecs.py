@@ -34,7 +34,7 @@ Convert = Callable[[Any], Any]
 _INT64 = 2**63
 _ISO = re.compile(
     r"\s*(\d{4})-(\d\d)-(\d\d)"
-    r"(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,12}))?)?"
+    r"(?:[Tt ](\d\d)(?::(\d\d)(?::(\d\d)(?:[.,](\d{1,12}))?)?)?"
     r"\s*(Z|z|UTC|[+-]\d\d(?::?\d\d)?)?)?\s*\Z",
     re.ASCII,
 )
