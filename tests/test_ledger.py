@@ -195,7 +195,7 @@ def test_a_second_run_is_told_who_is_at_work() -> None:
     with FakeVendor(files("a")) as vendor:
         inner = []
 
-        def again(_resource: str, stage: str) -> None:
+        def again(_resource: str, stage: str, _count: int | None) -> None:
             if stage == "list" and not inner:
                 inner.append(haul(config_for(vendor)))
 

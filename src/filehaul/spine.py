@@ -43,12 +43,13 @@ _RAISED = frozenset({1, 2, 4, 5})
 class Watch:
     """Who looks on. Each is called often and must be quick.
 
-    ``stage``: a resource begins (name, ``list`` or ``transfer``). ``rows``: a page came.
+    ``stage``: a resource begins (name, ``list`` or ``transfer``, files to do if that is known).
+    ``rows``: a page came.
     ``receipt``: a file is done or failed. ``event``: a line of ``--json``. ``meter``: bytes.
     ``point``: a named step of a transfer (see `filehaul.transfer.Transfers`).
     """
 
-    stage: Callable[[str, str], None] = lambda _resource, _stage: None
+    stage: Callable[[str, str, int | None], None] = lambda _resource, _stage, _count: None
     rows: Callable[[int], None] = lambda _rows: None
     receipt: Callable[[Receipt], None] = lambda _receipt: None
     event: Callable[[dict[str, Any]], None] = lambda _event: None
@@ -189,7 +190,7 @@ class _Run:
         for resource in self.config.resources:
             if not resource.selected:
                 continue
-            self.watch.stage(resource.name, "list")
+            self.watch.stage(resource.name, "list", None)
             catalogist = Catalogist(
                 self.config, resource, http, ledger, destination.naming, self.watch.rows
             )
@@ -284,12 +285,12 @@ class _Run:
             resource = listed.catalogue.resource
             if resource.content is None or not _may_go_on(listed.error):
                 continue
-            self.watch.stage(resource.name, "transfer")
             one = self.report.resources[resource.name]
             number = listed.number
-            one.unchanged, one.parked = ledger.transfers.counts(
+            one.unchanged, one.parked, todo = ledger.transfers.counts(
                 resource.name, number, sink.identity
             )
+            self.watch.stage(resource.name, "transfer", todo)
             complete = listed.summary.complete
             planner = Planner(self.config, resource, ledger, sink.identity, number, complete)
             self.transfers = Transfers(

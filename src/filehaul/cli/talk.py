@@ -87,14 +87,15 @@ class Progress:
     def __enter__(self) -> Progress:
         if sys.stderr.isatty():
             from rich.console import Console
+            from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
             from rich.progress import Progress as Bars
-            from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
             self._bars = Bars(
-                SpinnerColumn(),
                 TextColumn("{task.description}"),
+                BarColumn(),  # it pulses where the number of files is not known
                 TextColumn("{task.fields[done]}"),
                 TimeElapsedColumn(),
+                TimeRemainingColumn(),
                 console=Console(stderr=True),
                 transient=True,
                 refresh_per_second=5,
@@ -106,11 +107,11 @@ class Progress:
         if self._bars is not None:
             self._bars.stop()
 
-    def _stage(self, resource: str, stage: str) -> None:
+    def _stage(self, resource: str, stage: str, count: int | None) -> None:
         self._count = 0
         if self._bars is not None:
             verb = {"list": "listing", "transfer": "transferring"}[stage]
-            self._task = self._bars.add_task(f"{verb} {resource}", total=None, done="")
+            self._task = self._bars.add_task(f"{verb} {resource}", total=count, done="")
 
     def _rows(self, rows: int) -> None:
         self._count += rows
@@ -121,7 +122,7 @@ class Progress:
         self._count += 1
         if self._bars is not None:
             done = f"{self._count:,} files, {size(self.watch.meter.bytes)}"
-            self._bars.update(self._task, done=done)
+            self._bars.update(self._task, completed=self._count, done=done)
         if receipt.status == "failed" and not self.as_json:
             self._failed += 1
             if self._failed <= _MOST_FAILED:

@@ -144,10 +144,11 @@ class TransfersBook:
                 return
             after = rows[-1][0]
 
-    def counts(self, resource: str, listing: int, sink: str) -> tuple[int, int]:
-        """Of the files that a listing saw: how many are done already, and how many are parked."""
+    def counts(self, resource: str, listing: int, sink: str) -> tuple[int, int, int]:
+        """Of the files that a listing saw: how many are done, are parked, and are to do."""
         row = self.db.execute(
-            f"SELECT coalesce(sum({_DONE}), 0), coalesce(sum(NOT {_DONE} AND {_PARKED}), 0)"
+            f"SELECT coalesce(sum({_DONE}), 0), coalesce(sum(NOT {_DONE} AND {_PARKED}), 0),"
+            " count(*)"
             f" {_JOINED} WHERE f.resource = :resource AND f.listing = :listing AND f.is_file",
             {
                 "resource": resource,
@@ -156,7 +157,7 @@ class TransfersBook:
                 "now": time.time_ns() // 1000,
             },
         ).fetchone()
-        return int(row[0]), int(row[1])
+        return int(row[0]), int(row[1]), int(row[2] - row[1] - row[0])
 
     # -- receipts --------------------------------------------------------------------------
 
