@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -57,6 +58,7 @@ def main(argv: list[str] | None = None) -> int:
     if unknown or given.rounds < 1 or given.dlt_rounds < 1:
         parser.error(f"PART is one of {', '.join(PARTS)}; rounds are at least 1")
     kept = []
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))  # so that nothing is left behind
     try:
         print(_machine(), flush=True)
         for table in tables(given):
@@ -81,9 +83,8 @@ def _machine() -> str:
 def _plain(table: Table) -> dict[str, object]:
     return {
         "title": table.title,
-        "by": table.by,
         "lines": [asdict(one) for one in table.lines],
-        "ratios": {tool: ratio(table, tool) for tool in table.against},
+        "ratios": {by: {tool: ratio(table, tool, by) for tool in table.against} for by in table.by},
     }
 
 

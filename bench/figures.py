@@ -31,13 +31,14 @@ class Line:
 class Table:
     """One piece of work, and how each contender did it.
 
-    ``by``: the figure (seconds of something) that ratios are made of. ``against``: the tools that
-    filehaul is held to, with the least ratio aimed at (None: only told).
+    ``by``: the figures (seconds of something, by name) that ratios are made of; the aims are held
+    to the first. ``against``: the tools that filehaul is compared with, and the least ratio aimed
+    at (None: only told).
     """
 
     title: str
     lines: Sequence[Line]
-    by: str
+    by: Mapping[str, str]
     against: Mapping[str, float | None]
     notes: Sequence[str] = ()
     columns: Mapping[str, Callable[[Line], str]] = field(default_factory=dict)
@@ -70,11 +71,11 @@ def best(table_lines: Sequence[Line], tool: str, by: str) -> Line | None:
     return min(of_tool, key=lambda one: one.figure(by)) if of_tool else None
 
 
-def ratio(table: Table, tool: str) -> float | None:
+def ratio(table: Table, tool: str, by: str) -> float | None:
     """How many times as fast as the tool's best filehaul's best is."""
-    ours = best(table.lines, "filehaul", table.by)
-    theirs = best(table.lines, tool, table.by)
-    return theirs.figure(table.by) / ours.figure(table.by) if ours and theirs else None
+    ours = best(table.lines, "filehaul", by)
+    theirs = best(table.lines, tool, by)
+    return theirs.figure(by) / ours.figure(by) if ours and theirs else None
 
 
 def markdown(table: Table) -> str:
@@ -86,20 +87,21 @@ def markdown(table: Table) -> str:
         cells += [f"{one.seconds:.2f}", f"{one.spread:.0%}", f"{one.cpu:.2f}", f"{one.rss_mb:.0f}"]
         rows.append(f"| {' | '.join(cells)} |")
     rounds = max(one.rounds for one in table.lines)
-    text = [f"## {table.title}", "", f"Medians of {rounds} rounds, taking turns.", "", *rows, ""]
-    text += verdicts(table)
+    text = [f"## {table.title}", "", f"Rounds: {rounds}, taking turns; medians.", "", *rows, ""]
+    for number, (by, words) in enumerate(table.by.items()):
+        text += verdicts(table, by, words, held=number == 0)
     return "\n".join([*text, *table.notes, ""])
 
 
-def verdicts(table: Table) -> list[str]:
-    """One line a tool: the ratio, and whether it is what was aimed at."""
+def verdicts(table: Table, by: str, words: str, held: bool) -> list[str]:
+    """One line a tool: how fast filehaul is beside it, and whether that was the aim."""
     said = []
+    ours = best(table.lines, "filehaul", by)
     for tool, aim in table.against.items():
-        found = ratio(table, tool)
-        ours = best(table.lines, "filehaul", table.by)
-        theirs = best(table.lines, tool, table.by)
+        found = ratio(table, tool, by)
+        theirs = best(table.lines, tool, by)
         if found is None or ours is None or theirs is None:
             continue
-        held = "" if aim is None else f" (aim: {aim:g}; {'met' if found >= aim else 'MISSED'})"
-        said.append(f"- {found:.2f} × {tool}{held}: best of each, {ours.name} / {theirs.name}")
+        told = f" (aim: {aim:g}: {'met' if found >= aim else 'MISSED'})" if held and aim else ""
+        said.append(f"- {words}: {found:.2f} × {tool}{told}; {ours.name} / {theirs.name}")
     return said

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import subprocess
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 from .measure import BenchError, environment, found
 
 PACKAGES = "nginx rclone curl"
+_LATE = 0.25  # seconds; each worker writes its part of the log every 0.1
 _CONF = """
 daemon off;
 worker_processes 2;
@@ -62,7 +62,7 @@ class Web:
 
     def mark(self) -> None:
         """What is in the log by now does not count."""
-        time.sleep(0.15)  # the log is written every 100 ms
+        time.sleep(_LATE)
         self.offset = self.log.stat().st_size
 
     def content(self, folder: str, expected: int) -> tuple[float, int]:
@@ -70,6 +70,7 @@ class Web:
 
         Waits for the log to show ``expected`` of them, since nginx writes it late.
         """
+        time.sleep(_LATE)
         for _ in range(50):
             first, last, count = self._read(f"/{folder}/")
             if count >= expected:
@@ -125,4 +126,5 @@ def _wait_for(port: int, process: subprocess.Popen[bytes], folder: Path) -> None
         except OSError:
             time.sleep(0.05)
     log = folder / "error.log"
-    raise BenchError(f"nginx does not start: {log.read_text() if log.exists() else os.devnull}")
+    words = log.read_text() if log.exists() else "it has left no log"
+    raise BenchError(f"nginx does not start: {words}")

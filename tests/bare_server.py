@@ -9,6 +9,7 @@ import struct
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 from clock import FakeClock
 from filehaul.http import Http, HttpSettings
@@ -55,13 +56,15 @@ def reset(asked: Asked) -> None:
 class BareServer:
     """Answers on ``127.0.0.1``, a thread a connection. None from ``answering`` closes it.
 
-    ``asked``: the requests in the order they came.
+    ``asked``: the requests in the order they came; ``errors``: of ``answering`` itself, raised at
+    the end of the ``with``.
     """
 
     def __init__(self, answering: Answering, tls: ssl.SSLContext | None = None) -> None:
         self.answering = answering
         self.tls = tls
         self.asked: list[Asked] = []
+        self.errors: list[Exception] = []
         self.connections = 0
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
@@ -74,12 +77,14 @@ class BareServer:
     def __enter__(self) -> BareServer:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
         self._ear.close()
         with self._lock:
             for wire in self._open:
                 with contextlib.suppress(OSError):
                     wire.shutdown(socket.SHUT_RDWR)
+        if self.errors and kind is None:
+            raise self.errors[0]
 
     def count(self, target: str) -> int:
         """How often this target (path and query) was asked."""
@@ -96,25 +101,47 @@ class BareServer:
                 thread.start()
 
     def _serve(self, wire: socket.socket, number: int) -> None:
-        with contextlib.suppress(OSError, ValueError):
+        try:
             if self.tls is not None:
-                wire = self.tls.wrap_socket(wire, server_side=True)
+                wire = _shake_hands(self.tls, wire)
             with self._lock:
                 self._open.add(wire)
             with wire.makefile("rb") as stream:
-                while (asked := _read(stream, wire, number)) is not None:
-                    with self._lock:
-                        self.asked.append(asked)
-                    said = self.answering(asked)
-                    if said is None:
-                        break
-                    wire.sendall(said)
-        with self._lock:
-            self._open.discard(wire)
-        wire.close()
+                self._answer(stream, wire, number)
+        except OSError:
+            pass  # the client went away, or did not like our certificate
+        except Exception as problem:
+            self.errors.append(problem)
+        finally:
+            with self._lock:
+                self._open.discard(wire)
+            wire.close()
+
+    def _answer(self, stream: BinaryIO, wire: socket.socket, number: int) -> None:
+        while (asked := _read(stream, wire, number)) is not None:
+            with self._lock:
+                self.asked.append(asked)
+            said = self.answering(asked)
+            if said is None:
+                return
+            wire.sendall(said)
 
 
-def _read(stream, wire: socket.socket, number: int) -> Asked | None:
+def _shake_hands(tls: ssl.SSLContext, wire: socket.socket) -> ssl.SSLSocket:
+    """A refusal is said and left to be read: closing at once would reset it away."""
+    safe = tls.wrap_socket(wire, server_side=True, do_handshake_on_connect=False)
+    try:
+        safe.do_handshake()
+    except ssl.SSLError:
+        with socket.socket(fileno=safe.detach()) as bare:
+            bare.shutdown(socket.SHUT_WR)
+            while bare.recv(65536):
+                pass
+        raise
+    return safe
+
+
+def _read(stream: BinaryIO, wire: socket.socket, number: int) -> Asked | None:
     line = stream.readline().decode("latin-1")
     if not line:
         return None

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 
 import pytest
+
 from bare_server import BareServer, answer, client_for, redirect
 from clock import FakeClock
-from test_auth import FILES, SECRET, TOKEN, ask, signed_in
-
 from filehaul import auth
 from filehaul.errors import AnswerError, CredentialsError, TemporaryError
 from filehaul.testing import Fault
+from test_auth import FILES, SECRET, TOKEN, ask, signed_in
 
 
 @pytest.fixture

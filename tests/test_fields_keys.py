@@ -187,7 +187,7 @@ def test_without_a_key():
     )
 )
 def test_many_at_once_are_one_by_one(pages):
-    """A page whose keys are read all at once has the keys and rejects of its records read singly."""
+    """A page whose keys are read at once has the keys and rejects of its records read singly."""
     together, singly = Rows(), Rows()
     first, second = shape_of(), shape_of()
     for number, page in enumerate(pages):

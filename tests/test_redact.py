@@ -9,6 +9,7 @@ import logging
 import re
 import time
 import traceback
+from itertools import chain
 from urllib.parse import parse_qs, quote, quote_plus
 
 import pytest
@@ -82,9 +83,9 @@ def test_short_secrets_are_left():
 def test_tokens_pass_and_secrets_stay():
     """Ever new tokens push out the oldest tokens, and never the client's secret."""
     conceal("the-client-secret")
-    for number in range(1000):
+    for number in range(300):
         conceal(f"passing-token-{number}", passing=True)
-    assert redact("the-client-secret passing-token-999") == "*** ***"
+    assert redact("the-client-secret passing-token-299") == "*** ***"
     assert len(room._passing) <= 128
     assert "passing-token-5 " in redact("passing-token-5 ")
 
@@ -236,10 +237,11 @@ def _blocks(url):
 
 def _echoing(asked):
     """A server that says back all it was told, in every kind of refusal."""
-    told = [*asked.headers.values(), *parse_qs(asked.body.decode()).values()]
-    told += parse_qs(asked.target.partition("?")[2]).values()
-    # The bare words as well, where only knowing them helps.
-    bare = [str(value).strip("[]'").split("=", 1)[-1].split()[-1] for value in told]
+    told = [*asked.headers.values(), *chain(*parse_qs(asked.body.decode()).values())]
+    told += chain(*parse_qs(asked.target.partition("?")[2]).values())
+    # The bare words as well, where only knowing them helps; what the vendor signs nobody knows.
+    words = {value.split("=", 1)[-1].split(" ")[-1] for value in told}
+    bare = sorted(words - {CANARIES["param"]})
     echo = f"I was told {', '.join(bare)}. {asked.text}".encode()
     signed = SIGNED.format(CANARIES["param"])
     path = asked.target.split("?")[0]

@@ -120,7 +120,7 @@ def _tables(listing: Listing, shape: Shape) -> Iterator[Any]:
         import dlt
 
         without_signatures(rows.records, address)
-        made = with_load_id(shape.table(rows), load_id)
+        made = with_load_id(shape.table(rows), load_id, shape.keys)
         return dlt.mark.with_hints(
             made, dlt.mark.make_hints(columns=hints(shape.types, shape.keys))
         )

@@ -178,13 +178,10 @@ def arrow(values: list[Any], type_: str) -> Any:
     return pa.array(values, arrow_type(type_))
 
 
-_NONE = type(None)
-_FAST: dict[str, tuple[frozenset[type], ...]] = {
-    TEXT: (frozenset({str}),),
-    BIGINT: (frozenset({int}),),
-    BOOL: (frozenset({bool}),),
-    TIMESTAMP: (frozenset({str}),),
-    DOUBLE: (frozenset({float}), frozenset({float, int})),
+# Arrow would make 1 of 1.5 in a column of whole numbers, and 1.0 of true in one of fractions.
+_ONLY = {
+    BIGINT: frozenset({int, type(None)}),
+    DOUBLE: frozenset({float, int, type(None)}),
 }
 
 
@@ -193,19 +190,16 @@ def arrow_fast(values: list[Any], type_: str) -> Any:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    kinds = frozenset(map(type, values)) - {_NONE}
-    if not kinds:
-        return pa.nulls(len(values), arrow_type(type_))
-    if kinds not in _FAST.get(type_, ()):
+    if type_ == JSON or (type_ in _ONLY and not set(map(type, values)) <= _ONLY[type_]):
         return None
     try:
         if type_ == TIMESTAMP:
             return pa.array(values, pa.string()).cast(arrow_type(TIMESTAMP))
         array = pa.array(values, arrow_type(type_))
-        if type_ == DOUBLE and not pc.all(pc.is_finite(array)).as_py():
+        if type_ == DOUBLE and pc.all(pc.is_finite(array)).as_py() is False:
             return None
         if type_ == TEXT and b"\x00" in array.buffers()[2].to_pybytes():
             return None
-    except (pa.ArrowException, OverflowError, UnicodeEncodeError):
+    except (pa.ArrowException, TypeError, OverflowError, UnicodeEncodeError):
         return None
     return array

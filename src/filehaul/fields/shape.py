@@ -91,7 +91,7 @@ class Shape:
         if self.resource.raw:
             self.types[RAW] = JSON
         # Other paths or codecs make other rows of the same records.
-        self._salt = dumps([fields.model_dump(), self.resource.raw], sort=True)
+        self._salt = _hash([fields.model_dump(), self.resource.raw], b"")
 
     # -- rows ------------------------------------------------------------------------------
 

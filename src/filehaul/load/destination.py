@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 import re
 import shutil
@@ -209,7 +210,7 @@ class Destination:
             name = catalogue.resource.name
             loaded.rows[name] = loaded.rows.get(name, 0) + catalogue.spool.rows
         package = Package(self.config.name, self.target, ledger, full, waiting)
-        with explained(self.config):
+        with explained(self.config), _quiet():
             info = self._run(package.source(self.pipeline, self.url))
             if info is not None:
                 info.raise_on_failed_jobs()
@@ -266,6 +267,18 @@ def interrupt(number: int) -> None:
     signals = sys.modules.get("dlt.common.runtime.signals")
     if signals is not None:
         signals.set_received_signal(number)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """What dlt warns of in tables that are ours, nobody can mend: JSON comes as text in Arrow."""
+    logger = logging.getLogger("dlt")
+    before = logger.level
+    logger.setLevel(max(before, logging.ERROR))
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 @contextlib.contextmanager

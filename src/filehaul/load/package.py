@@ -74,7 +74,7 @@ class Package:
         def rows() -> Iterator[Any]:
             load_id = self._begin()
             for table in catalogue.spool.tables(catalogue.types):
-                yield with_load_id(table, load_id)
+                yield with_load_id(table, load_id, catalogue.keys)
 
         resource = catalogue.resource
         return dlt.resource(
@@ -88,12 +88,13 @@ class Package:
     def _table(self, name: str, pipeline: Any, url: Callable[[str, str], str]) -> Any:
         import dlt
 
+        keys = tables.KEYS.get(name)
+
         def rows() -> Iterator[Any]:
             load_id = self._begin()
             for table in tables.rows(self.ledger, name, self.connection, url):
-                yield with_load_id(table, load_id)
+                yield with_load_id(table, load_id, keys or ())
 
-        keys = tables.KEYS.get(name)
         return dlt.resource(
             rows,
             name=name,
@@ -108,14 +109,17 @@ def source_name(connection: str) -> str:
     return f"filehaul_{connection}".replace("-", "_")
 
 
-def with_load_id(table: Any, load_id: str) -> Any:
-    """The table with dlt's own column that says which package brought a row."""
+def with_load_id(table: Any, load_id: str, keys: Sequence[str]) -> Any:
+    """The table with dlt's own column that says which package brought a row, and with its key
+    marked as never null: dlt warns where Arrow says otherwise than the hints.
+    """
     import pyarrow as pa
 
-    if "_dlt_load_id" in table.column_names:
-        return table
-    column = pa.repeat(pa.scalar(load_id, pa.string()), table.num_rows)
-    return table.append_column("_dlt_load_id", column)
+    if "_dlt_load_id" not in table.column_names:
+        column = pa.repeat(pa.scalar(load_id, pa.string()), table.num_rows)
+        table = table.append_column("_dlt_load_id", column)
+    fields = [field.with_nullable(field.name not in keys) for field in table.schema]
+    return table.cast(pa.schema(fields))
 
 
 def hints(types: dict[str, str], keys: Sequence[str]) -> dict[str, Any]:
