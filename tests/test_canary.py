@@ -166,6 +166,22 @@ def test_a_sync_that_succeeds(vendor: FakeVendor, canary: Canary) -> None:
     assert value == f"{vendor.other_url}/signed/odd"
 
 
+def test_a_credential_under_any_name(place: Path) -> None:
+    """What url_field points to is kept without its query, whatever the vendor calls its key."""
+
+    def shape(record: dict[str, Any]) -> dict[str, Any]:
+        url = f"{vendor.content_url(record['id'])}?g=opaque-grant-{record['id']}#opaque-part"
+        return {**record, "link": {"here": url}, "again": url}
+
+    with FakeVendor([FakeFile("a", "a.txt", content=b"a")], record_shape=shape) as vendor:
+        canary = Canary(vendor, place, {"opaque-grant", "opaque-part"})
+        assert try_sync(canary, config_for(vendor, content={"url_field": "link.here"})) == 0
+        assert vendor.count("GET /v1/files/a/content?g=opaque-grant-a") == 1
+        [(link, again)] = rows_of("SELECT link::text, again FROM acme_data.files")
+        assert again == vendor.content_url("a")
+        assert again in link
+
+
 def echo(vendor: FakeVendor) -> dict[str, str]:
     """What a careless vendor prints into its errors."""
     url = vendor.signed_url("f1")

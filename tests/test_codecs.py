@@ -281,6 +281,7 @@ def test_the_fast_way_is_taken():
         ([1], TEXT),
         ([True], BIGINT),
         ([1.0], BIGINT),
+        ([1, 1.5], BIGINT),
         ([2**63], BIGINT),
         ([math.nan], DOUBLE),
         ([1.5, math.inf], DOUBLE),

@@ -104,6 +104,17 @@ def test_a_dict_of_a_script_can_be_taken_as_it_is():
     assert secret_of(spoilt("client.auth.client_secret", "a${b}"), expand=False) == "a${b}"
 
 
+def test_without_the_vendor_no_secret_is_needed(monkeypatch):
+    """offline=True: what only says where things are loads although nothing is set."""
+    monkeypatch.delenv("NOPE", raising=False)
+    made = spoilt("client.auth.client_secret", "${NOPE}")
+    made["client"] |= {"base_url": "${NOPE}", "headers": {"X": {"secret": "acme.none"}}}
+    made["client"]["auth"]["token_url"] = "${NOPE}"
+    assert load_config(made, offline=True).dataset == "filehaul_data"
+    with pytest.raises(ConfigError, match="NOPE is not set"):
+        load_config(made)
+
+
 def test_the_given_dict_stays_as_it_was(monkeypatch):
     """A secret is not left behind in the caller's own dict."""
     monkeypatch.setenv("S", "hunter2")
@@ -196,8 +207,11 @@ def looked_up(tmp_path):
     return look
 
 
+_KEPT = ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH")
+
+
 def _environment(folder: Path) -> dict[str, str]:
-    kept = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ}
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     return {
         **kept,
         "HOME": str(folder),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from typing import Any
 
 from hypothesis import given, settings
@@ -41,6 +43,16 @@ NAMES = st.sampled_from(
 RECORDS = st.dictionaries(NAMES, VALUES, max_size=6)
 
 
+def read(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with JSON read: the order of keys in an object is no change."""
+    shown = dict(row)
+    for name, value in row.items():
+        if isinstance(value, str) and value[:1] in ("{", "["):
+            with contextlib.suppress(ValueError):
+                shown[name] = json.loads(value)
+    return shown
+
+
 @settings(max_examples=200, deadline=None)
 @given(RECORDS, RECORDS)
 def test_hashes_change_with_the_record(first, second):
@@ -51,11 +63,9 @@ def test_hashes_change_with_the_record(first, second):
     assert len(one_) == 16
     assert one_ == two
     if one_ == other:
-        # U+FFFD, NaN and what is nested too deeply may stand for each other, and nothing else.
-        assert (
-            table_of(shape_of(), first | {"id": "k"})[0]
-            == (table_of(shape_of(), second | {"id": "k"})[0])
-        )
+        (left,), _ = table_of(shape_of(), first | {"id": "k"})
+        (right,), _ = table_of(shape_of(), second | {"id": "k"})
+        assert read(left) == read(right)
 
 
 @settings(max_examples=200, deadline=None)
@@ -67,7 +77,7 @@ def test_hashes_change_with_the_row(first, second):
     one_, two = shape.hashes([first, second])
     if one_ == two:
         (left, right), _ = table_of(shape, first, second)
-        assert left == right
+        assert read(left) == read(right)
     assert shape.hashes([first | {"unmapped": 1}]) == [one_]
 
 

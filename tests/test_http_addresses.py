@@ -143,6 +143,9 @@ def test_a_config_that_names_no_address(key):
     with pytest.raises(ConfigError) as caught:
         origins.trusts(good)
     assert caught.value.where == key
+    http = client_for(origins.base_url, trusted_hosts=origins.trusted_hosts)
+    with http, pytest.raises(ConfigError, match="not an http"):
+        list(http.run([Request(good)] * 5))
 
 
 def test_private_names():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import resource
+import select
 import signal
 import threading
 import time
@@ -14,7 +15,7 @@ import pytest
 from bare_server import Kept, client_for
 from clock import FakeClock
 from filehaul.errors import Cancelled, FilehaulError, VendorError
-from filehaul.http import Authorization, Http, HttpSettings, Request, RetryPolicy, loop
+from filehaul.http import Authorization, Http, HttpSettings, Request, RetryPolicy, loop, multi
 from filehaul.testing import FakeVendor, Fault
 
 ONCE = RetryPolicy(max_retries=0)
@@ -179,6 +180,16 @@ def test_more_than_1024_in_flight(fake_vendor):
     assert sum(result.response is not None for result in results) == 1100
     assert vendor.max_concurrent > 1024
     assert vendor.request_count == 1100
+
+
+def test_without_epoll(records, monkeypatch):
+    """Where the system has no epoll, poll does."""
+    monkeypatch.setattr(multi, "_EPOLL", False)
+    with client_for(records, concurrency=7) as http:
+        results = list(http.run(contents(records)))
+        assert type(http._loops[0].multi.poller) is type(select.poll())
+    assert sum(len(result.response.body) for result in results) == 50_000
+    assert records.max_concurrent == 7
 
 
 # -- how it ends ---------------------------------------------------------------------------------

@@ -208,11 +208,18 @@ def test_a_stall_in_words():
 
 def test_a_slow_caller_is_no_stall():
     """Time in which the caller was busy elsewhere does not count as the server's silence."""
+
+    def answering(asked):
+        if asked.target == "/late":
+            time.sleep(0.06)
+        return answer(b"ok")
+
     with (
-        BareServer(lambda _: time.sleep(0.12) or answer(b"late")) as server,
-        client_for(server, stall_timeout=0.2, concurrency=2, retry=ONCE) as http,
+        BareServer(answering) as server,
+        client_for(server, stall_timeout=0.1, concurrency=2, retry=ONCE) as http,
     ):
-        for result in http.run([Request(server.url + "/x")] * 4):
+        requests = [Request(server.url + path) for path in ("/late", "/soon", "/soon", "/late")]
+        for result in http.run(requests):
             assert result.error is None
             time.sleep(0.15)
 

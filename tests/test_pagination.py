@@ -113,7 +113,7 @@ def test_with_a_total_ours_asks_once_more_than_dlt_s():
         assert vendor.asked("offset") == ["0", "100", "200"]
         vendor.questions.clear()
         listed(vendor.url, OFFSET)
-        assert vendor.asked("offset") == ["0", "100", "200", "250"]
+        assert sorted(vendor.asked("offset")) == ["0", "100", "200", "250"]
 
 
 @pytest.mark.parametrize("base", [0, 1])
@@ -123,7 +123,7 @@ def test_base_page(base):
     with vendor_of(numbered) as vendor:
         rows = listed(vendor.url, paginator, params={"first": base})
         assert rows == numbers(250)
-        assert vendor.asked("page") == [str(base + number) for number in range(3)]
+        assert sorted(vendor.asked("page")) == [str(base + number) for number in range(3)]
 
 
 def test_values_in_the_body():

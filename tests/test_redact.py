@@ -36,7 +36,7 @@ def nothing_known(monkeypatch):
 
 # -- what is known -------------------------------------------------------------------------------
 
-ODD = 'p%41:&=+ /"\\é<\''
+ODD = "p%41:&=+ /\"\\é<'"
 
 
 @pytest.mark.parametrize(

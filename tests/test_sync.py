@@ -373,3 +373,16 @@ def test_nothing_is_written_elsewhere(place: Path) -> None:
         sync(config)
     assert names_in(place) == ["deep"]
     assert names_in(place / "deep") == [".filehaul", "acme.duckdb", "acme.yaml", "files"]
+
+
+def test_rows_of_a_run_that_was_killed_are_cleared_away() -> None:
+    """Its spool goes at the next start; that of another connection, maybe at work, stays."""
+    for name in ("acme", "other"):
+        spool = Path(f".filehaul/spool/{name}/listing")
+        spool.mkdir(parents=True)
+        (spool / "000001.arrows").write_bytes(b"half")
+    with FakeVendor(files("a")) as vendor:
+        sync(config_for(vendor))
+    assert [str(path.parent.parent) for path in Path(".filehaul").rglob("*.arrows")] == [
+        ".filehaul/spool/other"
+    ]

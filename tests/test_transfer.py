@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from filehaul.models import Receipt
+from filehaul.spine import Watch
 from filehaul.testing import FakeFile, FakeVendor, Fault
 from hauling import (
     NoDestination,
@@ -328,3 +330,21 @@ def test_a_vendor_that_is_down_ends_the_run() -> None:
         assert report.failed == 20
         vendor.clear_scripts()
         assert numbers(haul(config)) == (200, 0, 0, 0)
+
+
+def test_receipts_do_not_wait_for_a_large_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small files are in the ledger after the interval, while a large one is still on its way."""
+    monkeypatch.setattr("filehaul.transfer.batch.INTERVAL", 0.05)
+    big = FakeFile("a-big", "big.bin", content=b"x" * 400_000)
+    told: list[str] = []
+    meter = Watch().meter
+
+    def receipt(one: Receipt) -> None:
+        told.append(f"{one.file.file_id} {meter.bytes >= 400_000}")
+
+    with FakeVendor([big, *files("b", "c", "d")]) as vendor:
+        vendor.script("/v1/files/a-big/content", Fault.slow(300_000))
+        report = haul(config_for(vendor), watch=Watch(receipt=receipt, meter=meter))
+    assert numbers(report) == (4, 0, 0, 0)
+    assert sorted(told[:3]) == ["id-b False", "id-c False", "id-d False"]
+    assert told[3:] == ["a-big True"]

@@ -28,6 +28,7 @@ class Claims:
         listing: int,
         complete: bool,
         resources: Collection[str] = (),
+        is_free: Callable[[str], bool] = lambda _path: False,
     ) -> None:
         self.book = book
         self.sink = sink
@@ -35,6 +36,7 @@ class Claims:
         self.listing = listing
         self.complete = complete
         self.resources = frozenset({*resources, resource})
+        self.is_free = is_free
 
     def take(self, batch: Sequence[Todo]) -> dict[str, str]:
         """Each file's path by its key: the one it has, or one that is claimed now."""
@@ -108,7 +110,16 @@ class _Round:
                 continue
             self._fresh.add(key)
             self._fresh_folders.update(self._folded_folders(_parent(candidate)))
-            self.claims.append(Claim(key, candidate, todo.desired, file.resource, file.key))
+            self.claims.append(
+                Claim(
+                    key,
+                    candidate,
+                    todo.desired,
+                    file.resource,
+                    file.key,
+                    fresh=self.rules.is_free(candidate),
+                )
+            )
             return candidate
         raise AssertionError("a name made unique by its key is not unique")
 

@@ -6,7 +6,7 @@ A plan looks and claims paths (`filehaul.claims`); it moves no bytes.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from . import checksums
@@ -56,6 +56,7 @@ class Planner:
         sink: str,
         listing: int,
         complete: bool = True,
+        is_free: Callable[[str], bool] = lambda _path: False,
     ) -> None:
         assert resource.content is not None
         self.content = resource.content
@@ -65,7 +66,7 @@ class Planner:
         self.sink = sink
         self.listing = listing
         names = [one.name for one in config.resources]
-        self.claims = Claims(ledger.places, sink, resource.name, listing, complete, names)
+        self.claims = Claims(ledger.places, sink, resource.name, listing, complete, names, is_free)
 
     def moves(self) -> Iterator[Decision]:
         """Files whose bytes are in the sink already, at another path. To be carried out before

@@ -235,6 +235,10 @@ class Folder:
             return None
         return found.st_size if (found.st_mode & 0o170000) == 0o100000 else None
 
+    def is_free(self, target: str) -> bool:
+        """Whether nothing at all stands at this name."""
+        return self._stat(target) is None
+
     def same(self, one: str, other: str) -> bool:
         """Whether two names are one file (a disk that ignores case)."""
         found = [self._stat(one), self._stat(other)]

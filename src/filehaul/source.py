@@ -67,7 +67,7 @@ def dlt_engine(config: Config) -> Any:
     client = {key: value for key, value in config.raw["client"].items() if key not in ours}
     theirs: Any = {
         "client": client,
-        "resource_defaults": config.raw.get("resource_defaults", {}),
+        "resource_defaults": config.raw.get("resource_defaults") or {},
         "resources": [one.block for one in config.dlt_resources],
     }
     return dlts(theirs)

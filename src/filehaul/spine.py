@@ -292,7 +292,9 @@ class _Run:
             )
             self.watch.stage(resource.name, "transfer", todo)
             complete = listed.summary.complete
-            planner = Planner(self.config, resource, ledger, sink.identity, number, complete)
+            planner = Planner(
+                self.config, resource, ledger, sink.identity, number, complete, sink.is_free
+            )
             self.transfers = Transfers(
                 http,
                 sink,

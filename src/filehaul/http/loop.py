@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..errors import Cancelled, FilehaulError
+from ..errors import Cancelled, ConfigError, FilehaulError
 from .failures import defect
 from .judge import Judge
 from .messages import NOBODY, Authorization, Request, Result
@@ -122,6 +122,9 @@ class Loop:
         try:
             route = flight.route = self.http.routes.of(flight.url)
             resume = None if request.writer is None else request.writer.resume()
+        except ConfigError as problem:
+            self._stop(problem)
+            return
         except Exception as problem:
             self.ready.append(self.judge.failed(flight, defect(problem)))
             return

@@ -25,13 +25,17 @@ class Owner:
 
 @dataclass(frozen=True)
 class Claim:
-    """A path for a file. ``folded``: the same for paths that clash anywhere."""
+    """A path for a file. ``folded``: the same for paths that clash anywhere.
+
+    ``fresh``: there is nothing at the path yet.
+    """
 
     folded: str
     path: str
     desired: str
     resource: str
     key: str
+    fresh: bool
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,15 @@ class Intent:
     target: str
     resource: str
     key: str
+    listing: int
     sha256: str
     receipt: dict[str, Any]
+
+
+_MOVED = """
+FROM files f JOIN paths p ON p.sink = :sink AND p.resource = f.resource AND p.key = f.key
+WHERE f.resource = :resource AND f.listing = :listing AND f.desired IS NOT p.desired
+"""
 
 
 class PlacesBook:
@@ -80,18 +91,25 @@ class PlacesBook:
     def claim(self, sink: str, claims: Iterable[Claim]) -> None:
         """From now on these paths are these files'. A file has one path."""
         self.db.executemany(
-            "INSERT OR REPLACE INTO paths VALUES (?, ?, ?, ?, ?, ?)",
-            [(sink, c.folded, c.path, c.desired, c.resource, c.key) for c in claims],
+            "INSERT OR REPLACE INTO paths VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [(sink, c.folded, c.path, c.desired, c.resource, c.key, c.fresh) for c in claims],
         )
 
     def release_moved(self, sink: str, resource: str, listing: int) -> None:
-        """Free the paths of files that want another one now: so that two can swap theirs."""
+        """Free the paths of files that want another one now: so that two can swap theirs.
+
+        A kill may have left bytes at such a path before there was a receipt: they are to go.
+        """
+        values = {"sink": sink, "resource": resource, "listing": listing}
         self.db.execute(
-            "DELETE FROM paths WHERE sink = ? AND resource = ? AND key IN ("
-            " SELECT f.key FROM files f JOIN paths p ON p.resource = f.resource AND p.key = f.key"
-            " WHERE f.resource = ? AND f.listing = ? AND p.sink = ?"
-            " AND f.desired IS NOT p.desired)",
-            (sink, resource, resource, listing, sink),
+            f"INSERT OR IGNORE INTO leaving SELECT p.sink, p.path {_MOVED} AND p.fresh"
+            " AND NOT EXISTS (SELECT 1 FROM transfers t WHERE t.sink = p.sink"
+            " AND t.target = p.path AND t.sha256 IS NOT NULL)",
+            values,
+        )
+        self.db.execute(
+            f"DELETE FROM paths WHERE sink = :sink AND folded IN (SELECT p.folded {_MOVED})",
+            values,
         )
 
     # -- what lies where -------------------------------------------------------------------
@@ -121,7 +139,7 @@ class PlacesBook:
 
     # -- intents ---------------------------------------------------------------------------
 
-    def intend(self, sink: str, receipts: Iterable[Receipt]) -> None:
+    def intend(self, sink: str, receipts: Iterable[Receipt], listing: int) -> None:
         """These names are about to hold these bytes."""
         self.db.executemany(
             "INSERT OR REPLACE INTO intents VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -131,7 +149,7 @@ class PlacesBook:
                     receipt.target,
                     receipt.file.resource,
                     receipt.file.key,
-                    receipt.size or 0,
+                    listing,
                     bytes.fromhex(receipt.sha256 or ""),
                     orjson.dumps(receipt, default=str).decode(),
                 )
@@ -142,9 +160,10 @@ class PlacesBook:
     def intents(self, sink: str) -> list[Intent]:
         """Those that are not settled yet."""
         return [
-            Intent(target, resource, key, sha256.hex(), orjson.loads(receipt))
-            for target, resource, key, sha256, receipt in self.db.execute(
-                "SELECT target, resource, key, sha256, receipt FROM intents WHERE sink = ?",
+            Intent(target, resource, key, listing, sha256.hex(), orjson.loads(receipt))
+            for target, resource, key, listing, sha256, receipt in self.db.execute(
+                "SELECT target, resource, key, listing, sha256, receipt FROM intents"
+                " WHERE sink = ?",
                 (sink,),
             )
         ]

@@ -77,9 +77,11 @@ CREATE INDEX transfers_unloaded ON transfers (loaded) WHERE loaded = 0;
 CREATE INDEX transfers_held ON transfers (sink, target) WHERE sha256 IS NOT NULL;
 
 -- Which file a path of the sink belongs to. folded: the same for paths that clash anywhere.
+-- fresh: nothing was there when it was claimed, so what is there now is ours, receipt or not.
 CREATE TABLE paths (
     sink TEXT NOT NULL, folded TEXT NOT NULL, path TEXT NOT NULL, desired TEXT NOT NULL,
     resource TEXT NOT NULL, key TEXT NOT NULL,
+    fresh INTEGER NOT NULL,
     PRIMARY KEY (sink, folded)
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX paths_of_file ON paths (sink, resource, key);
@@ -88,7 +90,7 @@ CREATE UNIQUE INDEX paths_of_file ON paths (sink, resource, key);
 CREATE TABLE intents (
     sink TEXT NOT NULL, target TEXT NOT NULL,
     resource TEXT NOT NULL, key TEXT NOT NULL,
-    size INTEGER NOT NULL, sha256 BLOB NOT NULL, receipt TEXT NOT NULL,
+    listing INTEGER NOT NULL, sha256 BLOB NOT NULL, receipt TEXT NOT NULL,
     PRIMARY KEY (sink, target)
 ) WITHOUT ROWID;
 

@@ -11,6 +11,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -129,35 +130,55 @@ class Destination:
 
     # -- questions to the destination ------------------------------------------------------
 
-    @property
+    @cached_property
     def speaks_sql(self) -> bool:
         """Whether its tables can be changed by SQL (a filesystem's cannot)."""
         from dlt.destinations.job_client_impl import SqlJobClientBase
 
-        with explained(self.config):
-            return isinstance(self.pipeline.destination_client(), SqlJobClientBase)
+        return isinstance(self._job_client, SqlJobClientBase)
 
-    @property
+    @cached_property
     def answers_sql(self) -> bool:
         """Whether it can be asked what it has."""
         from dlt.destinations.sql_client import WithSqlClient
 
+        return isinstance(self._job_client, WithSqlClient)
+
+    @cached_property
+    def _job_client(self) -> Any:
         with explained(self.config):
-            return isinstance(self.pipeline.destination_client(), WithSqlClient)
+            return self.pipeline.destination_client()
+
+    @cached_property
+    def _merge_strategies(self) -> tuple[str, ...]:
+        """How it can merge rows, as dlt calls it; empty: not at all."""
+        from dlt.common.destination.utils import prepare_load_table
+
+        with explained(self.config):
+            capabilities = self.pipeline.destination.capabilities()
+        able = capabilities.supported_merge_strategies or ()
+        if capabilities.merge_strategies_selector is not None:
+            table: Any = {"name": "files", "columns": {}, "write_disposition": "merge"}
+            table = prepare_load_table({"files": table}, table, capabilities)
+            able = capabilities.merge_strategies_selector(able, table_schema=table)
+        return tuple(able)
+
+    @property
+    def merge(self) -> Any:
+        """The write disposition for a merge: ``upsert`` where the destination has it, the fastest
+        exact one, since our keys are unique and never null.
+        """
+        if "upsert" in self._merge_strategies:
+            return {"disposition": "merge", "strategy": "upsert"}
+        return "merge"
 
     def refuse_merge(self) -> None:
         """dlt appends, without a word, where a destination cannot merge: ConfigError instead."""
-        from dlt.common.destination.utils import resolve_merge_strategy
-
         merged = [one.name for one in self.config.resources if one.disposition == "merge"]
-        with explained(self.config):
-            capabilities = self.pipeline.destination.capabilities()
-            table: Any = {"name": "files", "columns": {}, "write_disposition": "merge"}
-            able = resolve_merge_strategy({"files": table}, table, capabilities) is not None
-        if merged and not able:
+        if merged and not self._merge_strategies:
+            kind = self.pipeline.destination.destination_type.rpartition(".")[2]
             raise ConfigError(
-                f"the destination {self.pipeline.destination.destination_type.rpartition('.')[2]}"
-                " cannot merge rows: each change would be one more row",
+                f"the destination {kind} cannot merge rows: each change would be one more row",
                 where=f"write_disposition of the resource {merged[0]!r}",
                 hint="append or replace; or a destination that merges (duckdb, postgres …)",
             )
@@ -210,8 +231,9 @@ class Destination:
             name = catalogue.resource.name
             loaded.rows[name] = loaded.rows.get(name, 0) + catalogue.spool.rows
         package = Package(self.config.name, self.target, ledger, full, waiting)
+        source = package.source(self.merge, self.url)
         with explained(self.config), _quiet():
-            info = self._run(package.source(self.pipeline, self.url))
+            info = self._run(source)
             if info is not None:
                 info.raise_on_failed_jobs()
         if info is None or package.load_id not in info.loads_ids:

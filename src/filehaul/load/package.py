@@ -44,12 +44,15 @@ class Package:
         self.waiting = waiting
         self.load_id: str | None = None
 
-    def source(self, pipeline: Any, url: Callable[[str, str], str]) -> Any:
-        """Resources for every table that has something to load. ``url``: see `tables.rows`."""
+    def source(self, merge: Any, url: Callable[[str, str], str]) -> Any:
+        """Resources for every table that has something to load.
+
+        ``merge``: the write disposition for it. ``url``: see `tables.rows`.
+        """
         import dlt
 
-        resources = [self._catalogue(catalogue, pipeline) for catalogue in self.catalogues]
-        resources += [self._table(name, pipeline, url) for name in self.waiting]
+        resources = [self._catalogue(catalogue, merge) for catalogue in self.catalogues]
+        resources += [self._table(name, merge, url) for name in self.waiting]
 
         @dlt.source(name=source_name(self.connection))
         def filehaul_package() -> Any:
@@ -68,7 +71,7 @@ class Package:
             self.load_id = load_id
         return self.load_id
 
-    def _catalogue(self, catalogue: Catalogue, pipeline: Any) -> Any:
+    def _catalogue(self, catalogue: Catalogue, merge: Any) -> Any:
         import dlt
 
         def rows() -> Iterator[Any]:
@@ -77,15 +80,16 @@ class Package:
                 yield with_load_id(table, load_id, catalogue.keys)
 
         resource = catalogue.resource
+        given = resource.write_disposition
         return dlt.resource(
             rows,
             name=resource.name,
             primary_key=catalogue.keys or None,  # type: ignore[arg-type]
-            write_disposition=disposition(resource, pipeline),
+            write_disposition=merge if given == "merge" else given,  # type: ignore[arg-type]
             columns=hints(catalogue.types, catalogue.keys),
         )
 
-    def _table(self, name: str, pipeline: Any, url: Callable[[str, str], str]) -> Any:
+    def _table(self, name: str, merge: Any, url: Callable[[str, str], str]) -> Any:
         import dlt
 
         keys = tables.KEYS.get(name)
@@ -99,7 +103,7 @@ class Package:
             rows,
             name=name,
             primary_key=keys,  # type: ignore[arg-type]
-            write_disposition=strategy(pipeline) if keys else "append",
+            write_disposition=merge if keys else "append",
             columns=hints(tables.TABLES[name], keys or ()),
         )
 
@@ -128,17 +132,3 @@ def hints(types: dict[str, str], keys: Sequence[str]) -> dict[str, Any]:
         name: {"name": name, "data_type": type_, "nullable": name not in keys}
         for name, type_ in types.items()
     }
-
-
-def disposition(resource: Resource, pipeline: Any) -> Any:
-    """The write disposition as dlt takes it; a plain merge becomes the fastest exact one."""
-    given = resource.write_disposition
-    return strategy(pipeline) if given == "merge" else given
-
-
-def strategy(pipeline: Any) -> Any:
-    """merge by ``upsert`` where the destination has it: our keys are unique and never null."""
-    capabilities = pipeline.destination.capabilities()
-    if "upsert" in (capabilities.supported_merge_strategies or ()):
-        return {"disposition": "merge", "strategy": "upsert"}
-    return "merge"

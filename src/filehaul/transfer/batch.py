@@ -101,7 +101,7 @@ class Batch:
         changes, self._changes = self._changes, []
         if changes:
             with self.ledger.transaction():
-                places.intend(identity, [change.receipt for change in changes])
+                places.intend(identity, [change.receipt for change in changes], self.listing)
             self.point("intended")
             for change in changes:
                 self._do(change)
@@ -158,14 +158,18 @@ def settle(ledger: Ledger, sink: Folder) -> None:
     for intent in intents:
         digests = sink.digests(intent.target, {"sha256"})
         found[intent.target] = digests and digests["sha256"]
+    known = set(transfers.holders(identity, found))
     with ledger.transaction():
         for intent in intents:
-            if found[intent.target] == intent.sha256:
-                before = transfers.held_at(identity, intent.resource, intent.key)
-                if before not in (None, intent.target):
+            resource, key, target = intent.resource, intent.key, intent.target
+            if found[target] != intent.sha256:
+                continue  # it did not come about
+            if (resource, key, target, intent.sha256) not in known:
+                before = transfers.held_at(identity, resource, key)
+                if before not in (None, target):
                     places.leave(identity, [str(before)])
-                receipt = _revived(intent.resource, intent.key, intent.receipt)
-                transfers.record([receipt], identity, None)
+                receipt = _revived(resource, key, intent.receipt)
+                transfers.record([receipt], identity, intent.listing)
         wrong = [
             (resource, key)
             for resource, key, target, sha256 in transfers.holders(identity, found)
