@@ -18,7 +18,7 @@ from .listing import Listing
 from .load import Catalogue, Spool
 from .load.signed import without_signatures
 from .load.spool import ROWS
-from .models import ListingSummary, Page
+from .models import File, ListingSummary, Page
 from .plan import desired_path
 from .redact import redact
 
@@ -185,9 +185,10 @@ class Catalogist:
     def _file_note(self, rows: Rows, number: int, row_hash: bytes) -> FileNote:
         assert self.roles is not None
         record = rows.records[number]
+        if self.resource.content is None:  # a row of the catalogue: nothing else is asked of it
+            key = rows.keys[number]
+            return FileNote(File(self.resource.name, key, key), row_hash, is_file=False)
         file = self.roles.file(rows.keys[number], record)
-        if self.resource.content is None:
-            return FileNote(file, row_hash, is_file=False)
         return FileNote(
             file,
             row_hash,
