@@ -97,7 +97,11 @@ def _appended(destination: Destination) -> list[str]:
     resources = destination.config.resources
     return [
         *tables.NOTICES,
-        *(resource.name for resource in resources if resource.disposition != "merge"),
+        *(
+            destination.naming(resource.name)
+            for resource in resources
+            if resource.disposition != "merge"
+        ),
     ]
 
 
@@ -116,7 +120,7 @@ def _compare(destination: Destination, ledger: Ledger) -> tuple[list[str], bool]
     for resource in destination.config.resources:
         believed = book.loaded_rows(resource.name)
         if resource.disposition == "merge" and believed:
-            found = _count(destination, resource.name)
+            found = _count(destination, destination.naming(resource.name))
             if found is None or found < believed:
                 book.forget(resource.name)
                 lost[resource.name] = found is None
