@@ -22,6 +22,8 @@ _NO_NETWORK = (
     "EAI_AGAIN",
     "ETIMEDOUT",
     "ENETUNREACH",
+    "SELF_SIGNED_CERT_IN_CHAIN",  # a proxy in between whose certificate this environment lacks
+    "CERTIFICATE_VERIFY_FAILED",
     "Failed to fetch",
     "Unable to locate package",  # apt-get update ends well when nothing came; then install fails
 )
