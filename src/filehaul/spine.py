@@ -34,7 +34,7 @@ from .models import Receipt
 from .plan import Planner
 from .report import Report, ResourceReport
 from .sink import Folder
-from .transfer import Transfers, settle
+from .transfer import Transfers, closed, opened, settle
 
 _RAISED = frozenset({1, 2, 4, 5})
 
@@ -281,6 +281,7 @@ class _Run:
             )
 
     def _transfer(self, http: Http, ledger: Ledger, sink: Folder) -> None:
+        opened(ledger, sink, max((listed.number for listed in self.listed), default=0))
         for listed in self.listed:
             resource = listed.catalogue.resource
             if resource.content is None or not _may_go_on(listed.error):
@@ -309,6 +310,7 @@ class _Run:
                 self.transfers.run(planner)
             finally:
                 self.transfers = None
+        closed(ledger, sink)
 
     def _count(self, one: ResourceReport, resource: Resource, receipt: Receipt) -> None:
         """One receipt into the report."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from ..models import Receipt
+from ..models import File, Receipt
 
 if TYPE_CHECKING:
     from .store import Ledger
@@ -48,12 +48,6 @@ class Intent:
     listing: int
     sha256: str
     receipt: dict[str, Any]
-
-
-_MOVED = """
-FROM files f JOIN paths p ON p.sink = :sink AND p.resource = f.resource AND p.key = f.key
-WHERE f.resource = :resource AND f.listing = :listing AND f.desired IS NOT p.desired
-"""
 
 
 class PlacesBook:
@@ -96,20 +90,14 @@ class PlacesBook:
         )
 
     def release_moved(self, sink: str, resource: str, listing: int) -> None:
-        """Free the paths of files that want another one now: so that two can swap theirs.
-
-        A kill may have left bytes at such a path before there was a receipt: they are to go.
-        """
-        values = {"sink": sink, "resource": resource, "listing": listing}
+        """Free the paths of files that want another one now: so that two can swap theirs."""
         self.db.execute(
-            f"INSERT OR IGNORE INTO leaving SELECT p.sink, p.path {_MOVED} AND p.fresh"
-            " AND NOT EXISTS (SELECT 1 FROM transfers t WHERE t.sink = p.sink"
-            " AND t.target = p.path AND t.sha256 IS NOT NULL)",
-            values,
-        )
-        self.db.execute(
-            f"DELETE FROM paths WHERE sink = :sink AND folded IN (SELECT p.folded {_MOVED})",
-            values,
+            "DELETE FROM paths WHERE sink = :sink AND folded IN ("
+            " SELECT p.folded FROM files f"
+            " JOIN paths p ON p.sink = :sink AND p.resource = f.resource AND p.key = f.key"
+            " WHERE f.resource = :resource AND f.listing = :listing"
+            " AND f.desired IS NOT p.desired)",
+            {"sink": sink, "resource": resource, "listing": listing},
         )
 
     # -- what lies where -------------------------------------------------------------------
@@ -136,6 +124,36 @@ class PlacesBook:
                 (_json(paths), sink),
             )
         }
+
+    def without_receipt(self, sink: str) -> list[tuple[File, str, int]]:
+        """(file, path, number of the listing that saw it last): nothing was at the path when the
+        file got it, and no receipt says that its bytes are there. A kill may have come between.
+        """
+        rows = self.db.execute(
+            "SELECT f.resource, f.key, f.file_id, f.drive_id, f.name, f.size, f.checksum,"
+            " f.fingerprint, f.version, p.path, f.listing FROM paths p"
+            " JOIN files f ON f.resource = p.resource AND f.key = p.key"
+            " LEFT JOIN transfers t ON t.resource = p.resource AND t.key = p.key"
+            " AND t.sink = p.sink AND t.target = p.path AND t.sha256 IS NOT NULL"
+            " WHERE p.sink = ? AND p.fresh AND t.key IS NULL",
+            (sink,),
+        )
+        found = []
+        for resource, key, file_id, drive_id, name, size, checksum, fingerprint, *rest in rows:
+            version, path, listing = rest
+            file = File(
+                resource,
+                key,
+                file_id,
+                drive_id,
+                name,
+                size=size,
+                checksum=orjson.loads(checksum) if checksum else {},
+                fingerprint=fingerprint,
+                version=version,
+            )
+            found.append((file, path, listing))
+        return found
 
     # -- intents ---------------------------------------------------------------------------
 

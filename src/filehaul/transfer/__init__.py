@@ -12,7 +12,7 @@ fetched (`fetch`).
 
 from __future__ import annotations
 
-from .batch import BATCH, INTERVAL, Point, settle
+from .batch import BATCH, INTERVAL, Point, closed, opened, settle
 from .fetch import Transfers
 
-__all__ = ["BATCH", "INTERVAL", "Point", "Transfers", "settle"]
+__all__ = ["BATCH", "INTERVAL", "Point", "Transfers", "closed", "opened", "settle"]

@@ -10,6 +10,7 @@ from datetime import datetime
 from ..ledger import Ledger, micros
 from ..models import File, Receipt
 from ..sink import Folder, RefusedError
+from .receipts import recovered
 
 BATCH = 500
 INTERVAL = 1.0
@@ -147,7 +148,46 @@ def clear(ledger: Ledger, sink: Folder) -> None:
     ledger.places.left(sink.identity)
 
 
+def opened(ledger: Ledger, sink: Folder, listing: int) -> None:
+    """From now on bytes may be in the sink that no receipt tells of. ``listing``: the last one."""
+    ledger.set_meta(f"open:{sink.identity}", str(listing))
+
+
+def closed(ledger: Ledger, sink: Folder) -> None:
+    """All receipts are written."""
+    ledger.set_meta(f"open:{sink.identity}", "")
+
+
 def settle(ledger: Ledger, sink: Folder) -> None:
+    """Make good what a kill left: changes under way, and bytes without a receipt."""
+    _settle_intents(ledger, sink)
+    last = ledger.meta(f"open:{sink.identity}")
+    if last:
+        _recover(ledger, sink, int(last))
+        closed(ledger, sink)
+    clear(ledger, sink)
+
+
+def _recover(ledger: Ledger, sink: Folder, last: int) -> None:
+    """Bytes that came under their own name, when the kill came before their receipt. Where nobody
+    can say any more what version they are, they go.
+    """
+    identity = sink.identity
+    for file, target, listing in ledger.places.without_receipt(identity):
+        if sink.size(target) is None:
+            continue
+        receipt = recovered(sink, file, target, unchanged=listing <= last)
+        with ledger.transaction():
+            before = ledger.transfers.held_at(identity, file.resource, file.key)
+            if receipt is None:
+                ledger.places.leave(identity, [target])
+                continue
+            if before not in (None, target):
+                ledger.places.leave(identity, [str(before)])
+            ledger.transfers.record([receipt], identity, listing)
+
+
+def _settle_intents(ledger: Ledger, sink: Folder) -> None:
     """Changes that a kill interrupted: the bytes on disk say whether they came about.
 
     Where they are neither the new ones nor those of the receipt for that name, that receipt goes.
@@ -177,7 +217,6 @@ def settle(ledger: Ledger, sink: Folder) -> None:
         ]
         transfers.lost(wrong)
         places.settle(identity, found)
-    clear(ledger, sink)
 
 
 def _revived(resource: str, key: str, kept: dict[str, object]) -> Receipt:

@@ -17,7 +17,7 @@ from ..ledger import Ledger
 from ..models import File, Receipt, Task
 from ..plan import MOVE, NO_ADDRESS, NO_CHECKSUM, UNADDRESSED, UNCHANGED, Decision, Planner
 from ..sink import Folder, RefusedError
-from .batch import Batch, Change, Point, clear
+from .batch import Batch, Change, Point
 from .moves import Moves
 from .receipts import already_there, failure, is_permanent, kept, now
 
@@ -77,7 +77,6 @@ class Transfers:
             for download in self._downloads:
                 download.abandon()
             self.batch.flush()
-            clear(self.ledger, self.sink)
 
     def tick(self) -> None:
         """Write down what is due. To be called often, also while no file ends."""

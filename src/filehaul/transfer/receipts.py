@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from .. import checksums
 from ..errors import AnswerError, CredentialsError, FilehaulError
 from ..ledger import Ledger
-from ..models import Receipt, Task
+from ..models import File, Receipt, Task
 from ..sink import Folder
 
 _RETRIED = frozenset({401, 408, 425, 429})
@@ -58,6 +58,30 @@ def already_there(sink: Folder, task: Task) -> Receipt | None:
         verified_by=wanted[0],
         attempts=0,
         started_at=started,
+        finished_at=now(),
+        fetched=False,
+    )
+
+
+def recovered(sink: Folder, file: File, target: str, unchanged: bool) -> Receipt | None:
+    """A receipt for bytes that were verified and committed when a kill came; None: they cannot be
+    known for this file's. ``unchanged``: the record is still the one that they were verified by.
+    """
+    size = sink.size(target)
+    wanted = checksums.strongest(file.checksum)
+    if file.size not in (None, size) or not (unchanged or wanted):
+        return None
+    found = sink.digests(target, {wanted[0] if wanted else "sha256", "sha256"})
+    if found is None or (wanted is not None and found[wanted[0]] != wanted[1]):
+        return None
+    by = wanted[0] if wanted else "none" if file.size is None else "size"
+    return Receipt(
+        file=file,
+        target=target,
+        status="done",
+        size=size,
+        sha256=found["sha256"],
+        verified_by=by,
         finished_at=now(),
         fetched=False,
     )
