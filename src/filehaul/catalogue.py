@@ -17,11 +17,13 @@ from .ledger import FileNote, Ledger, micros, moment
 from .listing import Listing
 from .load import Catalogue, Spool
 from .load.signed import without_signatures
-from .load.spool import ROWS
 from .models import File, ListingSummary, Page
 from .plan import desired_path
 from .redact import redact
 
+# Rows compared and noted at once. While that is done nothing is asked: more of them, and the
+# vendor waits for us (measured at 30 ms a page: 10,000 took a quarter off the rate).
+STRETCH = 100
 OUR_COLUMNS = {
     "first_seen_at": TIMESTAMP,
     "last_seen_at": TIMESTAMP,
@@ -85,7 +87,7 @@ class Catalogist:
                 page = next(pages, None)
             except FilehaulError as problem:
                 error, page = problem, None
-            if page is None or len(rows.records) >= ROWS:
+            if page is None or len(rows.records) >= STRETCH:
                 self._take(rows)
                 rows = Rows()
             if page is None:

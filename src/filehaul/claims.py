@@ -99,7 +99,8 @@ class _Round:
         """A path for this file, by its wish if that can be."""
         file = todo.file
         wish = self._beside_files(todo.desired)
-        for candidate in (wish, with_id(wish, f"{file.resource}/{file.key}")):
+        for attempt in (0, 1):
+            candidate = with_id(wish, f"{file.resource}/{file.key}") if attempt else wish
             key = folded(candidate)
             if key in self._fresh or key in self._fresh_folders:
                 continue

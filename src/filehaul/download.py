@@ -67,6 +67,7 @@ class Download:
         self._encoding = ""
         self._html = False
         self._most = 0
+        self._fresh = False
         self._reset()
 
     @property
@@ -77,6 +78,9 @@ class Download:
 
     def _reset(self) -> None:
         """From the first byte on."""
+        if self._fresh and not self.size and self._descriptor < 0:
+            return
+        self._fresh = True
         self.size = 0
         self._parts = []
         self._gathered = 0
@@ -115,12 +119,13 @@ class Download:
                 hint="the vendor answers content.path with something else: check it",
             )
         self._reset()
-        etag = head.headers.get("etag", "")
+        said = head.headers
+        etag = said.get("etag", "")
         # RFC 9110 13.1.5: a weak etag does not promise equal bytes.
         self._validator = etag if etag and not etag.startswith("W/") else ""
-        self._validator = self._validator or head.headers.get("last-modified", "")
-        kind = head.headers.get("content-type", "").partition(";")[0].strip().lower()
-        self._encoding = head.headers.get("content-encoding", "").strip().lower()
+        self._validator = self._validator or said.get("last-modified", "")
+        kind = said.get("content-type", "").partition(";")[0].strip().lower()
+        self._encoding = said.get("content-encoding", "").strip().lower()
         self._html = kind in ("text/html", "application/xhtml+xml") and not self._is_html()
 
     def _is_html(self) -> bool:

@@ -84,10 +84,12 @@ class Planner:
             ledger.places.release_moved(self.sink, name, self.listing)
         for batch in ledger.transfers.todo(name, self.listing, self.sink, only_moved):
             targets = self.claims.take(batch)
+            held = ledger.places.held(self.sink, targets.values())
             for todo in batch:
-                yield self._decide(todo, targets[todo.file.key])
+                target = targets[todo.file.key]
+                yield self._decide(todo, target, target in held)
 
-    def _decide(self, todo: Todo, target: str) -> Decision:
+    def _decide(self, todo: Todo, target: str, held: bool) -> Decision:
         action, reason = self._reason(todo, target)
         if action == FETCH and not todo.address:
             action, reason = NO_ADDRESS, UNADDRESSED
@@ -100,6 +102,7 @@ class Planner:
             target=target,
             reason=reason,
             verify=self.content.verify,
+            replaces=held,
             moved_from=todo.held if todo.held != target else None,
         )
         return Decision(action, reason, task)

@@ -64,6 +64,7 @@ class Loop:
                 self.held = False
                 # The caller may have taken its time: keep the pipes full before the next one.
                 self._fill(requests)
+                self.multi.kick()
             if not self.multi.in_flight:
                 if self.stop is not None:
                     raise self.stop

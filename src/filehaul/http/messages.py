@@ -78,9 +78,18 @@ class Headers(Mapping[str, str]):
         if self._values is None:
             self._values = {}
             key = ""
-            for line in self._lines:
-                text = _text(line)
+            values = self._values
+            try:
+                texts = b"".join(self._lines).decode().split("\n")
+            except UnicodeDecodeError:
+                texts = [_text(line) for line in self._lines]
+            for text in texts:
                 name, colon, value = text.partition(":")
+                if name and colon and name[0] not in " \t":
+                    key = name.strip().lower()
+                    if key not in values:
+                        values[key] = value.strip()
+                        continue
                 if text[:1] in (" ", "\t"):  # an old folded line goes on with the one before
                     if key:
                         self._values[key] += " " + text.strip()

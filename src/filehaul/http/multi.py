@@ -89,9 +89,13 @@ class Multi:
             if action is None:
                 action = _ACTIONS.get(event & (_IN | _OUT), 0) | pycurl.CSELECT_ERR
             act(descriptor, action)
+        self.kick()
+
+    def kick(self) -> None:
+        """Send what was just added, and whatever else libcurl's timer is due for."""
         if self.deadline is not None and time.monotonic() >= self.deadline:
             self.deadline = None
-            act(pycurl.SOCKET_TIMEOUT, 0)
+            self.multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
 
     def finished(self) -> list[tuple[Slot, int, str]]:
         """Slots whose attempt is over: with libcurl's error code (0: none) and words."""

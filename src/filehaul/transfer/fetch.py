@@ -144,7 +144,7 @@ class Transfers:
             refused=partial(self._refused, errand, result.attempts),
             leaves=self._leaves(task),
         )
-        if self.sink.size(task.target) is None and not self._is_held(task.target):
+        if not task.replaces and self.sink.size(task.target) is None:
             self.batch.change(change)
         else:
             self.batch.intend(change)
