@@ -7,12 +7,13 @@ import os
 import resource
 import select
 import signal
+import socket
 import threading
 import time
 
 import pytest
 
-from bare_server import Kept, client_for
+from bare_server import BareServer, Kept, answer, client_for
 from clock import FakeClock
 from filehaul.errors import Cancelled, FilehaulError, VendorError
 from filehaul.http import Authorization, Http, HttpSettings, Request, RetryPolicy, loop, multi
@@ -190,6 +191,57 @@ def test_without_epoll(records, monkeypatch):
         assert type(http._loops[0].multi.poller) is type(select.poll())
     assert sum(len(result.response.body) for result in results) == 50_000
     assert records.max_concurrent == 7
+
+
+@pytest.mark.parametrize("epoll", [True, False], ids=["epoll", "poll"])
+@pytest.mark.parametrize("announced", [True, False], ids=["announced", "silent"])
+def test_connections_that_are_kept_and_then_closed(epoll, announced, monkeypatch):
+    """A server that closes each connection after three answers, said or unsaid: what the poller
+    knew under a descriptor's number does not hide the next connection of that number.
+    """
+    if not epoll:
+        monkeypatch.setattr(multi, "_EPOLL", False)
+    count = dict.fromkeys(range(1, 10_000), 0)
+
+    def answering(asked):
+        count[asked.connection] += 1
+        if count[asked.connection] < 3:
+            return answer(b"x" * 100)
+        asked.wire.sendall(answer(b"x" * 100, *(["Connection: close"] if announced else [])))
+        return None  # and it is closed
+
+    spare = []
+    with BareServer(answering) as server, client_for(server, concurrency=5) as http:
+        begun = time.monotonic()
+        for number in range(6):  # between the turns descriptors come and go elsewhere too
+            requests = [Request(f"{server.url}/{number}/{one}") for one in range(31)]
+            results = list(http.run(requests))
+            assert [len(result.response.body) for result in results] == [100] * 31
+            spare.append(os.open(os.devnull, os.O_RDONLY))
+        assert time.monotonic() - begun < 10
+        assert server.connections >= 6 * 31 / 3
+    for descriptor in spare:
+        os.close(descriptor)
+
+
+def test_a_new_connection_under_an_old_number_is_watched():
+    """libcurl closes a kept connection unsaid, and the next one has its descriptor's number."""
+    flights = multi.Multi(stall_timeout=30)
+    ours, theirs = socket.socketpair()
+    number = ours.fileno()
+    flights._on_socket(multi.pycurl.POLL_IN, number, None, None)
+    flights._on_socket(multi.pycurl.POLL_REMOVE, number, None, None)
+    ours.close()
+    theirs.close()
+    ours, theirs = socket.socketpair()
+    assert ours.fileno() == number
+    flights.opened(number, 0)
+    flights._on_socket(multi.pycurl.POLL_IN, number, None, None)
+    theirs.send(b"x")
+    assert [descriptor for descriptor, _ in flights.poller.poll(0)] == [number]
+    ours.close()
+    theirs.close()
+    flights.close()
 
 
 # -- how it ends ---------------------------------------------------------------------------------

@@ -8,9 +8,17 @@ through another file's goes beside it. Claims are made by the batch, in one tran
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import NamedTuple
 
 from .ledger import Claim, Owner, PlacesBook, Todo
 from .names import ancestors, folded, with_id
+
+
+class Place(NamedTuple):
+    """A file's path. ``vacant``: nothing at all stands there yet, as was seen just now."""
+
+    path: str
+    vacant: bool = False
 
 
 class Claims:
@@ -28,7 +36,7 @@ class Claims:
         listing: int,
         complete: bool,
         resources: Collection[str] = (),
-        is_free: Callable[[str], bool] = lambda _path: False,
+        vacant: Callable[[Iterable[str]], set[str]] = lambda _paths: set(),
     ) -> None:
         self.book = book
         self.sink = sink
@@ -36,18 +44,21 @@ class Claims:
         self.listing = listing
         self.complete = complete
         self.resources = frozenset({*resources, resource})
-        self.is_free = is_free
+        self.vacant = vacant
 
-    def take(self, batch: Sequence[Todo]) -> dict[str, str]:
+    def take(self, batch: Sequence[Todo]) -> dict[str, Place]:
         """Each file's path by its key: the one it has, or one that is claimed now."""
-        taken = {todo.file.key: todo.path for todo in batch if todo.path is not None}
+        taken = {todo.file.key: Place(todo.path) for todo in batch if todo.path is not None}
         homeless = [todo for todo in batch if todo.path is None]
         if homeless:
             round_ = _Round(self, homeless)
+            for todo in homeless:
+                round_.claim(todo)
+            claims = round_.claims
+            vacant = self.vacant(claim.path for claim in claims)
             with self.book.ledger.transaction():
-                for todo in homeless:
-                    taken[todo.file.key] = round_.claim(todo)
-                self.book.claim(self.sink, round_.claims)
+                self.book.claim(self.sink, claims, vacant)
+            taken.update((one.key, Place(one.path, one.path in vacant)) for one in claims)
         return taken
 
     def may_take(self, owner: Owner) -> bool:
@@ -95,7 +106,7 @@ class _Round:
         self._files = _Known(lambda paths: book.held(sink, paths), above)
         self._full = _Known(lambda paths: book.holds_below(sink, paths), wanted)
 
-    def claim(self, todo: Todo) -> str:
+    def claim(self, todo: Todo) -> None:
         """A path for this file, by its wish if that can be."""
         file = todo.file
         wish = self._beside_files(todo.desired)
@@ -111,17 +122,8 @@ class _Round:
                 continue
             self._fresh.add(key)
             self._fresh_folders.update(self._folded_folders(_parent(candidate)))
-            self.claims.append(
-                Claim(
-                    key,
-                    candidate,
-                    todo.desired,
-                    file.resource,
-                    file.key,
-                    fresh=self.rules.is_free(candidate),
-                )
-            )
-            return candidate
+            self.claims.append(Claim(key, candidate, todo.desired, file.resource, file.key))
+            return
         raise AssertionError("a name made unique by its key is not unique")
 
     def _beside_files(self, path: str) -> str:

@@ -6,11 +6,11 @@ A plan looks and claims paths (`filehaul.claims`); it moves no bytes.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 from . import checksums
-from .claims import Claims
+from .claims import Claims, Place
 from .config import Config, Resource
 from .ledger import Ledger, Todo
 from .models import File, Task
@@ -22,8 +22,7 @@ UNADDRESSED = "the record has no address for its bytes"
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """One file and what to do: fetch, move (same bytes, another path), unchanged; or why it cannot
     be had: no address, no checksum.
     """
@@ -56,7 +55,7 @@ class Planner:
         sink: str,
         listing: int,
         complete: bool = True,
-        is_free: Callable[[str], bool] = lambda _path: False,
+        vacant: Callable[[Iterable[str]], set[str]] = lambda _paths: set(),
     ) -> None:
         assert resource.content is not None
         self.content = resource.content
@@ -66,7 +65,7 @@ class Planner:
         self.sink = sink
         self.listing = listing
         names = [one.name for one in config.resources]
-        self.claims = Claims(ledger.places, sink, resource.name, listing, complete, names, is_free)
+        self.claims = Claims(ledger.places, sink, resource.name, listing, complete, names, vacant)
 
     def moves(self) -> Iterator[Decision]:
         """Files whose bytes are in the sink already, at another path. To be carried out before
@@ -83,13 +82,14 @@ class Planner:
         with ledger.transaction():
             ledger.places.release_moved(self.sink, name, self.listing)
         for batch in ledger.transfers.todo(name, self.listing, self.sink, only_moved):
-            targets = self.claims.take(batch)
-            held = ledger.places.held(self.sink, targets.values())
+            places = self.claims.take(batch)
+            held = ledger.places.held(self.sink, [place.path for place in places.values()])
             for todo in batch:
-                target = targets[todo.file.key]
-                yield self._decide(todo, target, target in held)
+                place = places[todo.file.key]
+                yield self._decide(todo, place, place.path in held)
 
-    def _decide(self, todo: Todo, target: str, held: bool) -> Decision:
+    def _decide(self, todo: Todo, place: Place, held: bool) -> Decision:
+        target, vacant = place
         action, reason = self._reason(todo, target)
         if action == FETCH and not todo.address:
             action, reason = NO_ADDRESS, UNADDRESSED
@@ -103,6 +103,7 @@ class Planner:
             reason=reason,
             verify=self.content.verify,
             replaces=held,
+            vacant=vacant,
             moved_from=todo.held if todo.held != target else None,
         )
         return Decision(action, reason, task)

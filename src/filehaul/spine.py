@@ -294,7 +294,7 @@ class _Run:
             self.watch.stage(resource.name, "transfer", todo)
             complete = listed.summary.complete
             planner = Planner(
-                self.config, resource, ledger, sink.identity, number, complete, sink.is_free
+                self.config, resource, ledger, sink.identity, number, complete, sink.vacant
             )
             self.transfers = Transfers(
                 http,

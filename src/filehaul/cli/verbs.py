@@ -105,7 +105,7 @@ def ls(
     with told(as_json):
         for file in files(config, resource):
             if as_json:
-                row = asdict(file)
+                row = {**file._asdict(), "checksum": dict(file.checksum)}
                 row.pop("key")
                 out_json(row)
             else:

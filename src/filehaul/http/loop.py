@@ -135,7 +135,7 @@ class Loop:
         except FilehaulError as problem:
             self._stop(problem)
             return
-        slot = self.idle.pop() if self.idle else Slot(self.http.settings)
+        slot = self.idle.pop() if self.idle else Slot(self.http.settings, self.multi.opened)
         slot.load(flight, with_query(flight.url, flight.authorization.query), lines)
         self.pace.started(self.clock)
         self.multi.add(slot)

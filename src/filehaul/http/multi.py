@@ -43,31 +43,47 @@ class Multi:
         self.deadline: float | None = None
         self.in_flight = 0
         self._slots: dict[pycurl.Curl, Slot] = {}
-        self._registered: dict[int, int] = {}
+        self._registered: dict[int, int] = {}  # what the poller is told of each descriptor
+        self._wanted: dict[int, int] = {}  # what libcurl wants of it; missing: nothing now
         self._watched_at = 0.0
         self.multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
         self.multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
         self.multi.setopt(pycurl.M_MAXCONNECTS, 1024)
 
     def _on_socket(self, event: int, descriptor: int, _multi: Any, _data: Any) -> None:
+        """libcurl loses interest in a connection after each answer and finds it again with the
+        next question. The poller is not told of that: it would cost two system calls a file.
+        """
         mask = _MASKS.get(event)
-        known = self._registered.get(descriptor)
         if mask is None:  # POLL_REMOVE, POLL_NONE
-            if known is not None:
-                del self._registered[descriptor]
-                with contextlib.suppress(OSError, KeyError):  # libcurl may have closed it
-                    self.poller.unregister(descriptor)
-        elif known != mask:
-            self._registered[descriptor] = mask
-            try:
-                if known is None:
-                    self.poller.register(descriptor, mask)
-                else:
-                    self.poller.modify(descriptor, mask)
-            except FileExistsError:
+            self._wanted.pop(descriptor, None)
+            return
+        self._wanted[descriptor] = mask
+        if self._registered.get(descriptor) != mask:
+            self._register(descriptor, mask)
+
+    def _register(self, descriptor: int, mask: int) -> None:
+        known = descriptor in self._registered
+        self._registered[descriptor] = mask
+        try:
+            if known:
                 self.poller.modify(descriptor, mask)
-            except FileNotFoundError:  # closed, and opened again under the same number
+            else:
                 self.poller.register(descriptor, mask)
+        except FileExistsError:
+            self.poller.modify(descriptor, mask)
+        except FileNotFoundError:  # closed, and opened again under the same number
+            self.poller.register(descriptor, mask)
+
+    def opened(self, descriptor: int, _purpose: int) -> int:
+        """libcurl has a new connection. What the poller knew under that number was closed."""
+        self._forget(descriptor)
+        return 0
+
+    def _forget(self, descriptor: int) -> None:
+        if self._registered.pop(descriptor, None) is not None:
+            with contextlib.suppress(OSError, KeyError):
+                self.poller.unregister(descriptor)
 
     def _on_timer(self, milliseconds: int) -> None:
         self.deadline = None if milliseconds < 0 else time.monotonic() + milliseconds / 1000.0
@@ -85,6 +101,9 @@ class Multi:
             wait = min(wait, max(0.0, self.deadline - time.monotonic()))
         act = self.multi.socket_action
         for descriptor, event in self.poller.poll(wait if _EPOLL else wait * 1000.0):
+            if descriptor not in self._wanted:
+                self._forget(descriptor)  # the server has closed a connection that was kept
+                continue
             action = _ACTIONS.get(event)
             if action is None:
                 action = _ACTIONS.get(event & (_IN | _OUT), 0) | pycurl.CSELECT_ERR

@@ -74,11 +74,13 @@ class Flight:
 class Slot:
     """An easy handle. `load` a flight, let libcurl run it, then read `head`, `body`, `failure`.
 
+    ``opened`` is told the descriptor of each new connection.
+
     ``failure``: what a callback raised; ``whole``: False where the rest of a refusal was not
     wanted.
     """
 
-    def __init__(self, settings: HttpSettings) -> None:
+    def __init__(self, settings: HttpSettings, opened: Callable[[int, int], int]) -> None:
         self.curl = pycurl.Curl()
         self.flight: Flight | None = None
         self.failure: BaseException | None = None
@@ -98,6 +100,7 @@ class Slot:
         set_up(self.curl, settings)
         self.curl.setopt(pycurl.HEADERFUNCTION, self._lines.append)
         self.curl.setopt(pycurl.WRITEFUNCTION, self._body)
+        self.curl.setopt(pycurl.SOCKOPTFUNCTION, opened)
 
     # -- before ----------------------------------------------------------------------------
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from .store import Ledger
 
 
-@dataclass(frozen=True)
-class Owner:
+class Owner(NamedTuple):
     """The file that a path belongs to, and the number of the listing that saw it last."""
 
     resource: str
@@ -23,19 +22,14 @@ class Owner:
     listing: int | None
 
 
-@dataclass(frozen=True)
-class Claim:
-    """A path for a file. ``folded``: the same for paths that clash anywhere.
-
-    ``fresh``: there is nothing at the path yet.
-    """
+class Claim(NamedTuple):
+    """A path for a file. ``folded``: the same for paths that clash anywhere."""
 
     folded: str
     path: str
     desired: str
     resource: str
     key: str
-    fresh: bool
 
 
 @dataclass(frozen=True)
@@ -82,11 +76,13 @@ class PlacesBook:
             )
         }
 
-    def claim(self, sink: str, claims: Iterable[Claim]) -> None:
-        """From now on these paths are these files'. A file has one path."""
+    def claim(self, sink: str, claims: Iterable[Claim], vacant: Collection[str]) -> None:
+        """From now on these paths are these files'. A file has one path. ``vacant``: those of the
+        paths where nothing stands yet.
+        """
         self.db.executemany(
             "INSERT OR REPLACE INTO paths VALUES (?, ?, ?, ?, ?, ?, ?)",
-            [(sink, c.folded, c.path, c.desired, c.resource, c.key, c.fresh) for c in claims],
+            [(sink, *claim, claim.path in vacant) for claim in claims],
         )
 
     def release_moved(self, sink: str, resource: str, listing: int) -> None:
@@ -169,7 +165,7 @@ class PlacesBook:
                     receipt.file.key,
                     listing,
                     bytes.fromhex(receipt.sha256 or ""),
-                    orjson.dumps(receipt, default=str).decode(),
+                    _kept(receipt),
                 )
                 for receipt in receipts
             ],
@@ -210,6 +206,15 @@ class PlacesBook:
     def left(self, sink: str) -> None:
         """They have gone."""
         self.db.execute("DELETE FROM leaving WHERE sink = ?", (sink,))
+
+
+def _kept(receipt: Receipt) -> str:
+    values = {**receipt._asdict(), "file": receipt.file._asdict()}
+    return orjson.dumps(values, default=_plain).decode()
+
+
+def _plain(value: object) -> object:
+    return dict(value) if isinstance(value, Mapping) else str(value)
 
 
 def _json(values: Iterable[str]) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -79,8 +78,7 @@ WHERE f.resource = :resource AND f.listing = :listing AND f.is_file AND f.key > 
 """
 
 
-@dataclass(frozen=True)
-class Todo:
+class Todo(NamedTuple):
     """A file that is not done: what the vendor says, and what an earlier receipt says.
 
     ``target``, ``size``, ``sha256``: the bytes that the sink holds of it; ``sha256`` is None where
@@ -161,8 +159,16 @@ class TransfersBook:
 
     # -- receipts --------------------------------------------------------------------------
 
-    def record(self, receipts: Iterable[Receipt], sink: str, listing: int | None) -> None:
-        """Write receipts; a permanent failure is asked again after 1, 2, 4 … 7 days."""
+    def record(
+        self,
+        receipts: Iterable[Receipt],
+        sink: str,
+        listing: int | None,
+        placed: Collection[str] = (),
+    ) -> None:
+        """Write receipts; a permanent failure is asked again after 1, 2, 4 … 7 days. ``placed``:
+        the paths of which no receipt told, and at which nothing lay.
+        """
         now = time.time_ns() // 1000
         receipts = list(receipts)
         self.db.executemany(_RECORD, [_row(receipt, sink, listing, now) for receipt in receipts])
@@ -171,7 +177,7 @@ class TransfersBook:
             [
                 (sink, receipt.target, receipt.file.resource, receipt.file.key)
                 for receipt in receipts
-                if receipt.status == "done"
+                if receipt.status == "done" and receipt.target not in placed
             ],
         )
 

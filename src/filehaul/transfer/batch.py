@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from ..ledger import Ledger, micros
 from ..models import File, Receipt
 from ..sink import Folder, RefusedError
-from .receipts import recovered
+from .receipts import recovered, refused
 
 BATCH = 500
 INTERVAL = 1.0
@@ -18,17 +18,15 @@ INTERVAL = 1.0
 Point = Callable[[str], None]
 
 
-@dataclass(frozen=True)
-class Change:
-    """A name in the sink gets these bytes by one rename, ``do``, and then there is a receipt.
+class Change(NamedTuple):
+    """The receipt's path gets its bytes by one rename: of a partial, or from the path before.
 
-    ``refused``: what is written down instead, where the sink will not have it (None: nothing).
     ``leaves``: the path where an earlier version of the file lies, and goes.
     """
 
     receipt: Receipt
-    do: Callable[[], None]
-    refused: Callable[[RefusedError], Receipt | None]
+    partial: str | None = None
+    moved_from: str | None = None
     leaves: str | None = None
 
 
@@ -55,6 +53,7 @@ class Batch:
         self._receipts: list[Receipt] = []
         self._changes: list[Change] = []
         self._leaving: list[str] = []
+        self._placed: set[str] = set()  # paths at which nothing lay before
         self._oldest = 0.0
 
     def add(self, receipt: Receipt) -> None:
@@ -62,9 +61,20 @@ class Batch:
         self._receipts.append(receipt)
         self._begun()
 
-    def change(self, change: Change) -> None:
-        """Do it now: the name is free. Nobody loses bytes by it."""
-        self._do(change)
+    def put(self, change: Change) -> None:
+        """Do it now, if the name is free: nobody loses bytes by it. Else as `intend` does."""
+        assert change.partial is not None
+        target = change.receipt.target
+        try:
+            placed = self.sink.place(change.partial, target)
+        except RefusedError as problem:
+            self._refused(change, problem)
+        else:
+            if not placed:
+                self.intend(change)
+                return
+            self._placed.add(target)
+            self._done(change)
         self._begun()
 
     def intend(self, change: Change) -> None:
@@ -76,17 +86,28 @@ class Batch:
         self._oldest = self._oldest or time.monotonic()
 
     def _do(self, change: Change) -> None:
+        target = change.receipt.target
         try:
-            change.do()
+            if change.partial is not None:
+                self.sink.commit(change.partial, target)
+            elif change.moved_from is not None:
+                self.sink.move(change.moved_from, target)
         except RefusedError as problem:
-            receipt = change.refused(problem)
-            if receipt is not None:
-                self._receipts.append(receipt)
-            return
+            self._refused(change, problem)
+        else:
+            self._done(change)
+
+    def _done(self, change: Change) -> None:
         self.point("committed")
         if change.leaves is not None:
             self._leaving.append(change.leaves)
         self._receipts.append(change.receipt)
+
+    def _refused(self, change: Change, problem: RefusedError) -> None:
+        """This name is refused, and not the whole sink in trouble. A move stays to do."""
+        if change.partial is not None:
+            self.sink.discard(change.partial)
+            self._receipts.append(refused(change.receipt, problem))
 
     @property
     def due(self) -> bool:
@@ -109,8 +130,9 @@ class Batch:
         self.sink.flush()
         receipts, self._receipts = self._receipts, []
         leaving, self._leaving = self._leaving, []
+        placed, self._placed = self._placed, set()
         with self.ledger.transaction():
-            self.ledger.transfers.record(receipts, identity, self.listing)
+            self.ledger.transfers.record(receipts, identity, self.listing, placed)
             self._notice(receipt for receipt in receipts if receipt.status == "failed")
             places.settle(identity, [change.receipt.target for change in changes])
             places.leave(identity, leaving)

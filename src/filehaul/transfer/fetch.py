@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 
 from ..download import Download, Meter
 from ..errors import AnswerError, CredentialsError, FilehaulError, SinkError, TemporaryError
@@ -16,7 +15,7 @@ from ..http import Http, Request, Result
 from ..ledger import Ledger
 from ..models import File, Receipt, Task
 from ..plan import MOVE, NO_ADDRESS, NO_CHECKSUM, UNADDRESSED, UNCHANGED, Decision, Planner
-from ..sink import Folder, RefusedError
+from ..sink import Folder
 from .batch import Batch, Change, Point
 from .moves import Moves
 from .receipts import already_there, failure, is_permanent, kept, now
@@ -138,36 +137,16 @@ class Transfers:
             started_at=errand.started,
             finished_at=now(),
         )
-        change = Change(
-            receipt,
-            do=partial(self.sink.commit, download.partial, task.target),
-            refused=partial(self._refused, errand, result.attempts),
-            leaves=self._leaves(task),
-        )
-        if not task.replaces and self.sink.size(task.target) is None:
-            self.batch.change(change)
-        else:
+        change = Change(receipt, download.partial, leaves=self._leaves(task))
+        if task.replaces:
             self.batch.intend(change)
-
-    def _is_held(self, target: str) -> bool:
-        """Whether a receipt tells of bytes at this path, although there are none."""
-        return bool(self.ledger.places.held(self.sink.identity, [target]))
+        else:
+            self.batch.put(change)
 
     def _leaves(self, task: Task) -> str | None:
         """Where an earlier version of the file lies, and is to go."""
         old = task.moved_from
         return None if old is None or self.sink.same(old, task.target) else old
-
-    def _refused(self, errand: _Errand, attempts: int, problem: RefusedError) -> Receipt:
-        """This name is refused, and not the whole sink in trouble."""
-        self.sink.discard(errand.download.partial)
-        return failure(
-            errand.download.task,
-            problem.message,
-            permanent=True,
-            attempts=attempts,
-            started=errand.started,
-        )
 
     def _failed(self, errand: _Errand, problem: FilehaulError, attempts: int) -> None:
         download = errand.download

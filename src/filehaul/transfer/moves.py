@@ -7,7 +7,6 @@ that one goes first. In a ring, where each waits for the next, one is fetched an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import partial
 
 from ..ledger import Ledger
 from ..models import Receipt, Task
@@ -66,8 +65,6 @@ class Moves:
                 ready.append(left)
 
     def _move(self, task: Task, receipt: Receipt) -> None:
-        assert task.moved_from is not None
-        do = partial(self.sink.move, task.moved_from, task.target)
-        self.batch.intend(Change(receipt, do, refused=lambda _problem: None))
+        self.batch.intend(Change(receipt, moved_from=task.moved_from))
         if self.batch.due:
             self.batch.flush()

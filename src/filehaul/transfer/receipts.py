@@ -40,7 +40,7 @@ def already_there(sink: Folder, task: Task) -> Receipt | None:
     or the ledger was lost.
     """
     wanted = checksums.strongest(task.file.checksum)
-    if wanted is None or task.verify in ("none", "size"):
+    if wanted is None or task.vacant or task.verify in ("none", "size"):
         return None
     size = sink.size(task.target)
     if size is None or (task.file.size is not None and size != task.file.size):
@@ -105,6 +105,20 @@ def failure(
         finished_at=now(),
         error=message,
         permanent=permanent,
+    )
+
+
+def refused(receipt: Receipt, problem: FilehaulError) -> Receipt:
+    """The bytes came, and the sink will not have this name."""
+    return Receipt(
+        file=receipt.file,
+        target=receipt.target,
+        status="failed",
+        attempts=receipt.attempts,
+        started_at=receipt.started_at,
+        finished_at=now(),
+        error=problem.message,
+        permanent=True,
     )
 
 

@@ -1,4 +1,4 @@
-"""Where bytes land. This one is a folder; the seam (`Sink`) is for buckets too.
+"""A sink on a local disk.
 
 Bytes are written under a partial name inside ``<sink>/.filehaul/``, and get their own name by one
 rename after they were verified. All opening, making and renaming goes through descriptors of
@@ -12,12 +12,13 @@ import errno
 import os
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Protocol
 
-from . import checksums
-from .errors import ConfigError, FilehaulError, SinkError
+from .. import checksums
+from ..errors import ConfigError, SinkError
+from .rename import rename_new
+from .trouble import NAME, trouble
 
 HOME = ".filehaul"
 _PARTIALS = "partial"
@@ -25,54 +26,6 @@ _MARK = "sink"
 _OPEN_FOLDERS = 256
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-# Of these, one file suffers and not the sink.
-_NAME = frozenset(
-    {
-        *(errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EEXIST),
-        *(errno.ENOTEMPTY, errno.EINVAL, errno.EILSEQ),
-    }
-)
-
-
-class Sink(Protocol):
-    """Where verified bytes are kept. Paths are relative, safe (`filehaul.names`), with ``/``."""
-
-    identity: str
-
-    def create(self, partial: str) -> int:
-        """A descriptor for a new, empty partial."""
-
-    def commit(self, partial: str, target: str) -> None:
-        """The partial becomes the file, at once and whole."""
-
-    def size(self, target: str) -> int | None:
-        """The file's size; None where there is no such file."""
-
-    def digests(self, target: str, algorithms: Iterable[str]) -> dict[str, str] | None:
-        """The checksums of the file's bytes; None where there is no such file."""
-
-    def move(self, old: str, new: str) -> None:
-        """Another name for the same bytes."""
-
-    def remove(self, target: str) -> None:
-        """Forget the file; no error where there is none."""
-
-    def discard(self, partial: str) -> None:
-        """Forget a partial; no error where there is none."""
-
-    def tidy(self) -> int:
-        """Remove all partials; how many there were."""
-
-    def url(self, target: str) -> str:
-        """The file's address for people and tables."""
-
-
-class RefusedError(FilehaulError):
-    """The sink will not have this one file: its name is taken by a folder or a link, or it is too
-    large for the file system. Trying again does not help.
-    """
-
-    kind = "sink"
 
 
 class Folder:
@@ -110,7 +63,7 @@ class Folder:
                 mark = file.read(64).decode("ascii", "replace").strip()
             return mark or self._make_mark(home)
         except OSError as problem:
-            if problem.errno in _NAME:
+            if problem.errno in NAME:
                 raise ConfigError(
                     f"the sink is not a folder of its own ({problem.strerror})",
                     where=str(self.root),
@@ -209,22 +162,36 @@ class Folder:
 
     def commit(self, partial: str, target: str) -> None:
         """One rename. Whatever had the name before is replaced at once and whole."""
+        self._commit(partial, target, os.rename)
+
+    def place(self, partial: str, target: str) -> bool:
+        """The same, where the name is free. False: something stands there, and stays."""
+        try:
+            self._commit(partial, target, rename_new)
+        except FileExistsError:
+            return False
+        return True
+
+    def _commit(self, partial: str, target: str, rename: Callable[..., None]) -> None:
+        partial_path = f"{self._partials}/{partial[:1]}/{partial}"
         try:
             try:
-                self._rename(f"{self._partials}/{partial[:1]}/{partial}", target)
+                self._rename(partial_path, target, rename)
             except FileNotFoundError:
                 self.disturbed = True
                 self._look_again()
-                self._rename(f"{self._partials}/{partial[:1]}/{partial}", target)
+                self._rename(partial_path, target, rename)
         except OSError as problem:
+            if rename is rename_new and problem.errno == errno.EEXIST:
+                raise
             raise trouble(problem, self.root, target) from problem
 
-    def _rename(self, old: str, new: str) -> None:
+    def _rename(self, old: str, new: str, rename: Callable[..., None] = os.rename) -> None:
         old_parent, _, old_name = old.rpartition("/")
         new_parent, _, new_name = new.rpartition("/")
         above = self._folder(new_parent)
-        source = self._folder(old_parent, make=False)
-        os.rename(old_name, new_name, src_dir_fd=source, dst_dir_fd=above)
+        place = self._folder(old_parent, make=False)
+        rename(old_name, new_name, src_dir_fd=place, dst_dir_fd=above)
 
     def size(self, target: str) -> int | None:
         """The file's size; None where there is no regular file of that name."""
@@ -235,9 +202,22 @@ class Folder:
             return None
         return found.st_size if (found.st_mode & 0o170000) == 0o100000 else None
 
-    def is_free(self, target: str) -> bool:
-        """Whether nothing at all stands at this name."""
-        return self._stat(target) is None
+    def vacant(self, targets: Iterable[str]) -> set[str]:
+        """Those of these names at which nothing at all stands."""
+        free, absent = set(), set()
+        for target in targets:
+            parent, _, name = target.rpartition("/")
+            if parent not in absent:
+                try:
+                    os.stat(name, dir_fd=self._folder(parent, make=False), follow_symlinks=False)
+                    continue
+                except FileNotFoundError:
+                    if parent and parent not in self._folders:
+                        absent.add(parent)
+                except OSError:
+                    continue
+            free.add(target)
+        return free
 
     def same(self, one: str, other: str) -> bool:
         """Whether two names are one file (a disk that ignores case)."""
@@ -339,34 +319,3 @@ class Folder:
         if self._root >= 0:
             os.close(self._root)
             self._root = -1
-
-
-def trouble(problem: OSError, root: Path, where: str = "") -> FilehaulError:
-    """What the system says, in words. RefusedError: about one file (``where``). SinkError: the
-    sink itself is in trouble, the run stops, and goes on when it is mended.
-    """
-    if problem.errno in _NAME and where:
-        return RefusedError(
-            f"the sink cannot have a file of this name ({problem.strerror})",
-            where=where,
-            hint="a folder or a link stands in its way: move it, or use layout: by_id",
-        )
-    if problem.errno == errno.EFBIG:
-        return RefusedError(
-            f"the sink cannot hold a file of this size ({problem.strerror})",
-            where=where or str(root),
-            hint="use another file system, or raise the limit on the size of files",
-        )
-    words = {
-        errno.ENOSPC: "the sink is full",
-        errno.EDQUOT: "the sink's quota is used up",
-        errno.EROFS: "the sink is read-only",
-        errno.EACCES: "the sink may not be written",
-        errno.EPERM: "the sink may not be written",
-        errno.ENOENT: "the sink has been removed while it was in use",
-    }.get(problem.errno or 0, "the sink cannot be used")
-    return SinkError(
-        f"{words} ({problem.strerror or problem})",
-        where=str(root),
-        hint="mend it and run again: it goes on where it stopped",
-    )
