@@ -23,7 +23,7 @@ FLOORS: list[list[str]] = [
     ["connect", "listing"],
     ["fields"],
     ["ledger", "sink", "lock"],
-    ["claims"],
+    ["claims", "pieces"],
     ["plan"],
     ["download"],
     ["transfer", "load"],

@@ -1,6 +1,6 @@
 """One file's bytes on their way: the `http.Writer` of a transfer.
 
-Small files are hashed and written in one go; larger ones go to the partial as they come. A body
+What comes goes to `filehaul.pieces`, and is held to the vendor's record when it is whole. A body
 that breaks off goes on where it stopped (Range with If-Range) if the vendor allows it, and starts
 again if it does not; bytes of two versions are never joined.
 
@@ -10,7 +10,6 @@ what is inside and not what came, the inside is the file.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import zlib
@@ -20,10 +19,10 @@ from . import checksums
 from .errors import FilehaulError, TemporaryError, VendorError
 from .http import Head
 from .models import Task
+from .pieces import Lanes, Pieces, write_all
 from .redact import redact
 from .sink import Folder, trouble
 
-_SPILL = 256 * 1024  # below this, a file is written at once when it is whole
 _GATHER = 1024 * 1024
 _MISMATCHES = 3
 _ENCODED = frozenset({"gzip", "x-gzip", "deflate"})
@@ -45,9 +44,14 @@ class Meter:
 
 
 class Download:
-    """The bytes of one task. `verified_by` and `sha256` tell after `end` how it went."""
+    """The bytes of one task. `size`, `verified_by`, `sha256` tell after `end` how it went.
 
-    def __init__(self, task: Task, sink: Folder, partial: str, meter: Meter) -> None:
+    ``lanes``: the threads that keep what is large; None: it is kept here and now.
+    """
+
+    def __init__(
+        self, task: Task, sink: Folder, partial: str, meter: Meter, lanes: Lanes | None = None
+    ) -> None:
         self.task = task
         self.sink = sink
         self.partial = partial
@@ -56,59 +60,40 @@ class Download:
         self.sha256 = ""
         self.verified_by = "none"
         self.shortfall = ""  # that the body was shorter than listed, if it was
-        self._wanted = checksums.strongest(task.file.checksum) if task.verify != "size" else None
-        if task.verify == "none":
-            self._wanted = None
-        self._descriptor = -1
-        self._parts: list[bytes] = []
-        self._gathered = 0
+        self._wanted = (
+            checksums.strongest(task.file.checksum) if task.verify not in ("size", "none") else None
+        )
+        theirs = self._wanted[0] if self._wanted else "sha256"
+        algorithms = ("sha256",) if theirs == "sha256" else ("sha256", theirs)
+        self._pieces = Pieces(sink, partial, algorithms, lanes)
+        self._hashes: dict[str, str] = {}
         self._mismatches = 0
         self._validator = ""
         self._encoding = ""
         self._html = False
         self._most = 0
-        self._fresh = False
-        self._reset()
 
     @property
     def progress(self) -> int:
         """The furthest that any attempt has come: starting again is not progress."""
-        self._most = max(self._most, self.size)
+        self._most = max(self._most, self._pieces.size)
         return self._most
-
-    def _reset(self) -> None:
-        """From the first byte on."""
-        if self._fresh and not self.size and self._descriptor < 0:
-            return
-        self._fresh = True
-        self.size = 0
-        self._parts = []
-        self._gathered = 0
-        self._ours = checksums.new("sha256")
-        theirs = self._wanted[0] if self._wanted else "sha256"
-        self._theirs = None if theirs == "sha256" else checksums.new(theirs)
-        if self._descriptor >= 0:
-            try:
-                os.ftruncate(self._descriptor, 0)
-                os.lseek(self._descriptor, 0, os.SEEK_SET)
-            except OSError as problem:
-                raise trouble(problem, self.sink.root, self.partial) from problem
 
     # -- the seam to http ------------------------------------------------------------------
 
     def resume(self) -> Mapping[str, str]:
         """Range and If-Range, where something was kept and can be told from another version."""
-        if not self.size or not (self._validator or self._wanted):
-            self._reset()
+        if not self._pieces.size or not (self._validator or self._wanted):
+            self._pieces.restart()
             return {}
-        headers = {"Range": f"bytes={self.size}-"}
+        headers = {"Range": f"bytes={self._pieces.size}-"}
         if self._validator:
             headers["If-Range"] = self._validator
         return headers
 
     def begin(self, head: Head) -> None:
         """200: the whole file. 206: the rest of it, if it is the rest that was asked for."""
-        if head.status == 206 and self.size:
+        if head.status == 206 and self._pieces.size:
             self._continue(head)
             return
         nothing = head.status == 204 and not self.task.file.size
@@ -118,7 +103,7 @@ class Download:
                 where=redact(head.url),
                 hint="the vendor answers content.path with something else: check it",
             )
-        self._reset()
+        self._pieces.restart()
         said = head.headers
         etag = said.get("etag", "")
         # RFC 9110 13.1.5: a weak etag does not promise equal bytes.
@@ -136,8 +121,8 @@ class Download:
         match = _CONTENT_RANGE.match(head.headers.get("content-range", "").strip())
         etag = head.headers.get("etag", "")
         other = bool(self._validator.startswith('"') and etag and etag != self._validator)
-        if match is None or int(match[1]) != self.size or other:
-            self._reset()
+        if match is None or int(match[1]) != self._pieces.size or other:
+            self._pieces.restart()
             self._validator = ""
             self._most = max(self._most, 1)
             raise TemporaryError(
@@ -148,52 +133,29 @@ class Download:
 
     def write(self, chunk: bytes) -> None:
         """Hash and keep."""
-        size = len(chunk)
-        self.size += size
-        self.meter.bytes += size
-        self._ours.update(chunk)
-        if self._theirs is not None:
-            self._theirs.update(chunk)
-        self._parts.append(chunk)
-        self._gathered += size
-        if self._gathered >= (_GATHER if self._descriptor >= 0 else _SPILL):
-            self._spill()
+        self.meter.bytes += len(chunk)
+        self._pieces.add(chunk)
 
     def end(self) -> None:
         """The body is whole as far as HTTP can tell; now the bytes are held to the record."""
+        self.size = self._pieces.size
+        self._hashes = self._pieces.hashed()
         if self._encoding in _ENCODED and not self._fits() and self._unwrap():
             return
         self._verify()
-        self._spill()
-        self._close()
-
-    def _spill(self) -> None:
-        try:
-            if self._descriptor < 0:
-                self._descriptor = self.sink.create(self.partial)
-            if self._parts:
-                _write_all(self._descriptor, self._parts)
-        except OSError as problem:
-            raise trouble(problem, self.sink.root, self.partial) from problem
-        self._parts = []
-        self._gathered = 0
-
-    def _close(self) -> None:
-        if self._descriptor >= 0:
-            descriptor, self._descriptor = self._descriptor, -1
-            os.close(descriptor)
+        self._pieces.keep()
 
     # -- bytes that are labelled as encoded ------------------------------------------------
 
     def _fits(self) -> bool:
         """Whether the bytes, as they came, are the ones that the record tells of."""
         if self._wanted is not None:
-            return (self._theirs or self._ours).hexdigest() == self._wanted[1]
+            return self._hashes[self._wanted[0]] == self._wanted[1]
         return self.task.file.size in (None, self.size) or self.task.verify == "none"
 
     def _unwrap(self) -> bool:
         """Keep what is inside instead, if the record tells of that. False: it does not either."""
-        self._spill()
+        self._pieces.write()
         listed = self.task.file.size
         ours = checksums.new("sha256")
         theirs = checksums.new(self._wanted[0] if self._wanted else "sha256")
@@ -210,12 +172,12 @@ class Download:
         descriptor = self.sink.create(inside)
         try:
             for chunk in self._inside():
-                _write_all(descriptor, [chunk])
+                write_all(descriptor, chunk)
         except OSError as problem:
             raise trouble(problem, self.sink.root, inside) from problem
         finally:
             os.close(descriptor)
-        self._close()
+        self._pieces.close()
         self.sink.discard(self.partial)
         self.partial, self.size, self.sha256 = inside, size, ours.hexdigest()
         self.verified_by = self._wanted[0] if self._wanted else "size"
@@ -224,24 +186,23 @@ class Download:
     def _inside(self) -> Iterator[bytes]:
         """The partial's bytes, decoded as far as they can be."""
         decoder = zlib.decompressobj(47)  # 32 + 15: gzip or zlib, whichever it is
-        position = 0
-        while chunk := os.pread(self._descriptor, _GATHER, position):
-            position += len(chunk)
-            while chunk:
+        for piece in self._pieces.read():
+            left = piece
+            while left:
                 try:
-                    yield decoder.decompress(chunk, _GATHER)
+                    yield decoder.decompress(left, _GATHER)
                 except zlib.error:
                     return
-                chunk = decoder.unconsumed_tail
+                left = decoder.unconsumed_tail
 
     # -- are the bytes right? --------------------------------------------------------------
 
     def _verify(self) -> None:
         policy, listed = self.task.verify, self.task.file.size
-        self.sha256 = self._ours.hexdigest()
+        self.sha256 = self._hashes["sha256"]
         if self._wanted is not None:
             algorithm, wanted = self._wanted
-            found = self.sha256 if self._theirs is None else self._theirs.hexdigest()
+            found = self._hashes[algorithm]
             if found != wanted:
                 if listed is not None and self.size < listed:
                     self._short(listed)
@@ -284,7 +245,7 @@ class Download:
         if self._html:
             raise self._page("an HTML page came in the file's place")
         self._mismatches += 1
-        self._reset()
+        self._pieces.restart()
         self._validator = ""
         if self._mismatches < _MISMATCHES:
             raise MismatchError(message, where=self.task.target, hint="it is fetched again")
@@ -304,13 +265,4 @@ class Download:
 
     def abandon(self) -> None:
         """Let go of the partial's descriptor; the partial itself stays."""
-        with contextlib.suppress(OSError):
-            self._close()
-
-
-def _write_all(descriptor: int, parts: list[bytes]) -> None:
-    """All of it, however few bytes one call takes."""
-    data = parts[0] if len(parts) == 1 else b"".join(parts)
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+        self._pieces.close()

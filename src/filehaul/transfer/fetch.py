@@ -14,6 +14,7 @@ from ..errors import AnswerError, CredentialsError, FilehaulError, SinkError, Te
 from ..http import Http, Request, Result
 from ..ledger import Ledger
 from ..models import File, Receipt, Task
+from ..pieces import Lanes
 from ..plan import MOVE, NO_ADDRESS, NO_CHECKSUM, UNADDRESSED, UNCHANGED, Decision, Planner
 from ..sink import Folder
 from .batch import Batch, Change, Point
@@ -60,6 +61,7 @@ class Transfers:
         self._most_in_a_row = max(20, 2 * http.settings.concurrency)
         self._downloads: set[Download] = set()
         self._again: deque[Request] = deque()
+        self._lanes = Lanes()
 
     def run(self, planner: Planner) -> None:
         """All that is to do. Raises SinkError, CredentialsError, TemporaryError, Cancelled where
@@ -75,6 +77,7 @@ class Transfers:
         finally:
             for download in self._downloads:
                 download.abandon()
+            self._lanes.close()
             self.batch.flush()
 
     def tick(self) -> None:
@@ -110,7 +113,7 @@ class Transfers:
         return receipt
 
     def _request(self, task: Task, again: bool = False) -> Request:
-        download = Download(task, self.sink, _partial(task.file), self.meter)
+        download = Download(task, self.sink, _partial(task.file), self.meter, self._lanes)
         self._downloads.add(download)
         return Request(task.url, writer=download, context=_Errand(download, now(), again))
 
