@@ -297,18 +297,40 @@ def test_partials_of_an_earlier_run_go_and_others_partials_stay(vendor: FakeVend
     assert [p.name for p in partials.rglob("*") if p.is_file()] == ["in-flight"]
 
 
-def test_two_connections_with_one_sink_at_once(vendor: FakeVendor) -> None:
-    """One starts, and ends, while the other's partials are on their way: both are whole."""
-    with FakeVendor([FakeFile("o", "other.txt", content=b"other" * 100_000)]) as second:
-        started = iter([True])
+def test_a_sink_of_another_connection_is_refused(vendor: FakeVendor) -> None:
+    """Two connections would replace each other's files of one path: exit 4 before the first
+    request, and the first one's bytes stay.
+    """
+    haul(config_for(vendor))
+    before = sink_files()
+    with FakeVendor([FakeFile("o", "f0.txt", content=b"other")]) as second:
+        report = haul(config_for(second, name="second"))
+        assert second.request_count == 0
+    assert report.exit_code == 4
+    assert isinstance(report.error, ConfigError)
+    assert report.error.message == "the sink belongs to the connection 'acme'"
+    assert "sink:" in str(report.error.hint)
+    assert sink_files() == before
+    # A new name, told to the sink: everything is found where it is.
+    Path("files/.filehaul/sink").unlink()
+    vendor.clear_requests()
+    assert haul(config_for(vendor, name="second")).exit_code == 0
+    assert contents(vendor) == 0
+    assert sink_files() == before
 
-        def start(point: str) -> None:
-            if point == "verified" and next(started, False):
-                report = haul(config_for(second, name="second"))
-                assert numbers(report) == (1, 0, 0, 0)
 
-        assert numbers(haul(config_for(vendor), watch=Watch(point=start))) == (9, 0, 0, 0)
-    assert len(sink_files()) == 10
+def test_a_ledger_of_another_connection_is_refused(
+    vendor: FakeVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FILEHAUL_STATE names one file, and two connections ran with it: exit 4, nothing asked."""
+    monkeypatch.setenv("FILEHAUL_STATE", "ledger.sqlite")
+    haul(config_for(vendor))
+    vendor.clear_requests()
+    report = haul(config_for(vendor, name="second", sink="elsewhere"))
+    assert (report.exit_code, vendor.request_count) == (4, 0)
+    assert report.error is not None
+    assert report.error.message == "the ledger is that of the connection 'acme'"
+    assert haul(config_for(vendor)).exit_code == 0
 
 
 def test_refused_is_about_one_name_only(tmp_path: Path) -> None:

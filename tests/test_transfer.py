@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from filehaul.errors import CredentialsError
 from filehaul.models import Receipt
 from filehaul.spine import Watch
 from filehaul.testing import FakeFile, FakeVendor, Fault
@@ -263,6 +264,27 @@ def test_parked_files_are_asked_again_on_demand_and_after_days(vendor: FakeVendo
     assert days == [1, 2, 4, 7, 7]
     vendor.assert_all_fired()
     assert numbers(haul(config_for(vendor), retry_failed=True)) == (1, 2, 0, 0)
+
+
+def test_credentials_that_are_refused_for_every_file(vendor: FakeVendor) -> None:
+    """The listing is allowed and no content is: exit 5, however few files there are; none is
+    parked, and with the right credentials they come.
+    """
+    vendor.script("/v1/files/*/content", Fault.status(401), times=6)
+    first = haul(config_for(vendor))
+    vendor.assert_all_fired()
+    assert first.exit_code == 5
+    assert isinstance(first.error, CredentialsError)
+    assert numbers(first) == (0, 0, 3, 0)
+    assert numbers(haul(config_for(vendor))) == (3, 0, 0, 0)
+
+
+def test_credentials_that_are_refused_for_one_file(vendor: FakeVendor) -> None:
+    """The others come: exit 3."""
+    vendor.script("/v1/files/id-b.txt/content", Fault.status(401), times=2)
+    report = haul(config_for(vendor))
+    vendor.assert_all_fired()
+    assert (report.exit_code, numbers(report)) == (3, (2, 0, 1, 0))
 
 
 def test_temporary_failures_are_asked_again_next_run(vendor: FakeVendor) -> None:

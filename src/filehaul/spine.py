@@ -25,7 +25,7 @@ from .catalogue import Catalogist, Listed
 from .config import Config, Resource, load_config
 from .connect import connect
 from .download import Meter
-from .errors import Cancelled, FilehaulError, VendorError
+from .errors import Cancelled, ConfigError, FilehaulError, VendorError
 from .http import Clock, Http
 from .ledger import Ledger, explained
 from .load import Destination, interrupt
@@ -147,6 +147,7 @@ class _Run:
             self._sink(ledger) as sink,
         ):
             shutil.rmtree(config.home / "spool" / config.name, ignore_errors=True)
+            self._refuse_another_ledger(ledger)
             ledger.end_interrupted()
             self.report.warnings += destination.settle(ledger)
             if retry_failed:
@@ -165,6 +166,19 @@ class _Run:
             self._dlt(destination)
         if self.cancelled():
             raise Cancelled("cancelled", hint="run again: it goes on where it stopped")
+
+    def _refuse_another_ledger(self, ledger: Ledger) -> None:
+        """Two connections in one ledger would take each other's files for their own."""
+        other = ledger.meta("connection")
+        if other is None:
+            ledger.set_meta("connection", self.config.name)
+        elif other != self.config.name:
+            raise ConfigError(
+                f"the ledger is that of the connection {other!r}",
+                where=str(ledger.path),
+                hint="give each connection a ledger of its own (state:, FILEHAUL_STATE), or give "
+                f"this one its old name back (name: {other})",
+            )
 
     def _ask_anew(self, ledger: Ledger) -> None:
         """What failed under a config that has been corrected since is not parked any longer."""
@@ -249,7 +263,7 @@ class _Run:
             return
         where = hashlib.sha256(str(ledger.path.absolute()).encode()).hexdigest()
         user = f"{self.config.name}-{where[:8]}"
-        sink = Folder(root, self.config.settings.durable == "power", user)
+        sink = Folder(root, self.config.settings.durable == "power", user, self.config.name)
         try:
             mark = sink.open()
             sink.tidy()  # an earlier run's: their bytes are not gone on with

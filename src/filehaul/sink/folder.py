@@ -32,11 +32,19 @@ class Folder:
     """A sink on a local disk.
 
     ``durable``: whether bytes are forced to the disk before receipts. ``user``: what tells this
-    connection's partials from another's that has the same sink.
+    run's partials from those of another place with the same connection. ``owner``: the connection,
+    which is the only one that may use this folder.
     """
 
-    def __init__(self, root: Path, durable: bool = False, user: str = "filehaul") -> None:
+    def __init__(
+        self,
+        root: Path,
+        durable: bool = False,
+        user: str = "filehaul",
+        owner: str = "filehaul",
+    ) -> None:
         self.root = root
+        self.owner = owner
         self.durable = durable
         self.identity = str(root.absolute())
         self.disturbed = False  # whether somebody removed a folder that was in use
@@ -47,7 +55,8 @@ class Folder:
     def open(self) -> str:
         """Make or open the folder. Returns its mark: another one means that it was replaced.
 
-        Raises ConfigError where it is no folder, SinkError where it cannot be used now.
+        Raises ConfigError where it is no folder or another connection's, SinkError where it cannot
+        be used now.
         """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
@@ -60,7 +69,9 @@ class Folder:
             except FileNotFoundError:
                 return self._make_mark(home)
             with os.fdopen(descriptor, "rb") as file:
-                mark = file.read(64).decode("ascii", "replace").strip()
+                mark, _, owner = file.read(4096).decode("utf-8", "replace").strip().partition("\n")
+            if owner and owner != self.owner:
+                raise self._owned_by(owner)
             return mark or self._make_mark(home)
         except OSError as problem:
             if problem.errno in NAME:
@@ -71,12 +82,21 @@ class Folder:
                 ) from problem
             raise trouble(problem, self.root) from problem
 
+    def _owned_by(self, other: str) -> ConfigError:
+        """Two connections would replace each other's files wherever their paths are the same."""
+        return ConfigError(
+            f"the sink belongs to the connection {other!r}",
+            where=str(self.root),
+            hint=f"give {self.owner!r} a folder of its own (sink:); if it is {other!r} by a new "
+            f"name, remove {self.root / HOME / _MARK}",
+        )
+
     def _make_mark(self, home: int) -> str:
         mark = uuid.uuid4().hex
         with contextlib.suppress(FileNotFoundError):
             os.unlink(_MARK, dir_fd=home)
-        with os.fdopen(os.open(_MARK, _NEW, 0o644, dir_fd=home), "w") as file:
-            file.write(mark + "\n")
+        with os.fdopen(os.open(_MARK, _NEW, 0o644, dir_fd=home), "w", encoding="utf-8") as file:
+            file.write(f"{mark}\n{self.owner}\n")
         return mark
 
     def seal(self) -> str:

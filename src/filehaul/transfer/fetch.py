@@ -57,7 +57,9 @@ class Transfers:
         self.meter = meter or Meter()
         self.point = point
         self.batch = Batch(sink, ledger, listing, told, point)
+        self._had = 0
         self._in_a_row = 0
+        self._refused: CredentialsError | None = None
         self._most_in_a_row = max(20, 2 * http.settings.concurrency)
         self._downloads: set[Download] = set()
         self._again: deque[Request] = deque()
@@ -74,6 +76,8 @@ class Transfers:
                 for result in results:
                     self._landed(result)
                     self.tick()
+            if self._refused is not None and not self._had:
+                raise self._refused  # no file at all could be had with these credentials
         finally:
             for download in self._downloads:
                 download.abandon()
@@ -128,6 +132,7 @@ class Transfers:
             self._failed(errand, result.error, result.attempts)
             return
         self._in_a_row = 0
+        self._had += 1
         self.point("verified")
         receipt = Receipt(
             file=task.file,
@@ -166,6 +171,8 @@ class Transfers:
         by_link = self.by_link and not self.http.origins.trusts(download.task.url)
         permanent = is_permanent(problem, by_link)
         self._in_a_row = 0 if permanent else self._in_a_row + 1
+        if isinstance(problem, CredentialsError):
+            self._refused = problem
         self.batch.add(
             failure(
                 download.task,
