@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from ..errors import ConfigError
 from ..templates import braces
 from .base import spelled
+from .walk import FOLDER_ID, texts
 
 if TYPE_CHECKING:
     from . import Config
     from .resource import Resource
+    from .walk import Walk
 
 _KEY_TYPES = "file_id, drive_id, path or another text"
 _NOT_KEYS = frozenset({"size", "created_at", "modified_at", "is_trashed", "checksum"})
@@ -25,6 +27,8 @@ def agree(config: Config) -> None:
     for resource in config.resources:
         place = f"the resource {resource.name!r} in {config.source}"
         _keys(resource, place)
+        if resource.walk is not None:
+            _walk(resource, resource.walk, place)
         if resource.content is not None:
             _content(config, resource, place)
 
@@ -139,6 +143,27 @@ def _keys(resource: Resource, place: str) -> None:
                 f"the primary key {key!r} is not among the fields",
                 where=f"fields of {place}",
                 hint=f"add {key}: where it stands in the vendor's record",
+            )
+
+
+def _walk(resource: Resource, walk: Walk, place: str) -> None:
+    """The folder's id goes into every request, and the first one has an address."""
+    endpoint = resource.endpoint
+    elsewhere = [text for block in (endpoint.params, endpoint.json_body) for text in texts(block)]
+    if FOLDER_ID not in walk.path and not any(FOLDER_ID in text for text in elsewhere):
+        raise ConfigError(
+            "every folder would be asked for in the same words",
+            where=f"walk.path of {place}",
+            hint=f"put {FOLDER_ID} into it, into endpoint.params or into endpoint.json: "
+            f"/folders/{FOLDER_ID}/items",
+        )
+    in_path = FOLDER_ID in walk.path.partition("?")[0]
+    for root in walk.roots:
+        if root.id == "" and root.path is None and in_path:
+            raise ConfigError(
+                "an empty root has no address: walk.path has the folder's id in it",
+                where=f"walk.root of {place}",
+                hint='the vendor\'s docs name the root\'s id, often 0 or root; else {id: "", path}',
             )
 
 

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from .base import Headers, Model, Path, refuse_unknown
 from .model import Content, Fields
 from .paginators import Paginator
+from .walk import Walk
 
 _Key = Annotated[str, Field(min_length=1)]
 
@@ -79,6 +80,9 @@ class Resource(Model):
 
     name: str = Field(description="also the table's name")
     endpoint: Endpoint
+    walk: Walk | None = Field(
+        None, description="list folder by folder; endpoint then says how a folder is read"
+    )
     primary_key: _Key | tuple[_Key, ...] | None = Field(
         None, description="the column, or columns, that identify a file"
     )

@@ -87,6 +87,12 @@ def _ours(
         resource = Resource.model_validate(full)
     except ValidationError as problem:
         raise explain(problem, source, block, place, defaults) from None
+    if resource.walk is not None and _has_path(block):
+        raise ConfigError(
+            "walk.path says what is asked; endpoint.path beside it would never be",
+            where=f"{place}.endpoint.path in {source}",
+            hint="drop it; an address of the root's own goes to walk.root: {id, path}",
+        )
     try:
         endpoint = bound(full["endpoint"])
     except ValueError as problem:
@@ -100,11 +106,17 @@ def _ours(
     return Resource.model_validate({**full, "endpoint": endpoint})
 
 
+def _has_path(block: dict[str, Any]) -> bool:
+    """Whether the resource itself, and not the defaults of all, names its endpoint's path."""
+    endpoint = block.get("endpoint")
+    return isinstance(endpoint, str) or (isinstance(endpoint, dict) and bool(endpoint.get("path")))
+
+
 def _check_defaults(defaults: dict[str, Any], source: str) -> None:
     """Misspelt keys, also where no resource of ours would show them."""
     endpoint = defaults.get("endpoint")
     resource_keys, endpoint_keys = known_to_dlt()
-    _refuse(defaults, resource_keys | {"content", "fields", "raw"}, "resource_defaults", source)
+    _refuse(defaults, resource_keys | {"content", "fields", "raw", "walk"}, "resource_defaults", source)
     if isinstance(endpoint, dict):
         _refuse(endpoint, endpoint_keys | {"page_array"}, "resource_defaults.endpoint", source)
 
@@ -112,7 +124,7 @@ def _check_defaults(defaults: dict[str, Any], source: str) -> None:
 def _check_keys(full: dict[str, Any], place: str, source: str) -> None:
     """The keys of a resource that dlt's engine lists: dlt's own message names no place."""
     resource_keys, endpoint_keys = known_to_dlt()
-    ours = {"content", "fields", "raw"}  # empty here, else they had been refused
+    ours = {"content", "fields", "raw", "walk"}  # empty here, else they had been refused
     _refuse({k: v for k, v in full.items() if k not in ours}, resource_keys, place, source)
     if isinstance(full.get("endpoint"), dict):
         _refuse(full["endpoint"], endpoint_keys, f"{place}.endpoint", source)
