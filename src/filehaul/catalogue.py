@@ -14,7 +14,7 @@ from .fields import TEXT, TIMESTAMP, Reject, Roles, Rows, Shape, roles_of
 from .http import Http
 from .http.origins import resolve
 from .ledger import FileNote, Ledger, micros, moment
-from .listing import Listing
+from .listing import lister
 from .load import Catalogue, Spool
 from .load.signed import without_signatures
 from .models import File, ListingSummary, Page
@@ -60,7 +60,7 @@ class Catalogist:
         self.resource = resource
         self.ledger = ledger
         self.watch = watch
-        self.listing = Listing(resource, config.client, http)
+        self.listing = lister(resource, config.client, http)
         self.shape = Shape(resource, naming, ledger.columns(resource.name))
         self.listing_id = uuid.uuid4().hex
         self.spool = Spool(config.home / "spool" / config.name / self.listing_id)
@@ -99,7 +99,7 @@ class Catalogist:
     def _add(self, rows: Rows, page: Page) -> None:
         """A page's records, their addresses, and nothing of these that is a credential."""
         before = len(rows.records)
-        self.shape.keyed(rows, page.records, page.number)
+        self.shape.keyed(rows, page.records, page.number, page.folder)
         if self.roles is None and rows.records:
             self.roles = roles_of(self.resource, rows.records[0])
         if self.resource.content is not None:
@@ -140,7 +140,7 @@ class Catalogist:
                 self._reject(rows.rejects)
                 self._fix_columns()
         else:
-            hashes = self.shape.hashes(rows.records)
+            hashes = self.shape.hashes(rows.records, rows.folders)
             name = self.resource.name
             known = self.ledger.files.standing(name, self.number, rows.keys, hashes, at)
             repeated = set(known.repeated)
@@ -190,7 +190,7 @@ class Catalogist:
         if self.resource.content is None:  # a row of the catalogue: nothing else is asked of it
             key = rows.keys[number]
             return FileNote(File(self.resource.name, key, key), row_hash, is_file=False)
-        file = self.roles.file(rows.keys[number], record)
+        file = self.roles.file(rows.keys[number], record, rows.folder(number))
         return FileNote(
             file,
             row_hash,
@@ -256,7 +256,7 @@ class Catalogist:
             rows=self.listing.rows,
             unique_keys=unique,
             complete=why_not is None,
-            how="listed to its end" if error is None else "stopped",
+            how=self.listing.how if error is None else "stopped",
             why_not=why_not,
         )
         self.ledger.end_listing(self.number, summary)

@@ -14,7 +14,7 @@ from .errors import FilehaulError, VendorError
 from .fields import NEUTRAL_TYPES, Rows, Shape, roles_of
 from .http import Http, Request
 from .http.origins import resolve
-from .listing import Listing
+from .listing import Lister, lister
 from .models import Page
 from .pagination import smaller
 from .paths import MISSING, record_path
@@ -98,7 +98,7 @@ def _token(http: Http, config: Config) -> Iterator[Finding]:
 def _resource(http: Http, config: Config, resource: Resource) -> Iterator[Finding]:
     what = f"listing {resource.name}"
     try:
-        page = _one_page(Listing(resource, config.client, http))
+        page = _one_page(lister(resource, config.client, http))
     except FilehaulError as problem:
         yield _failed(what, problem)
         return
@@ -112,7 +112,7 @@ def _resource(http: Http, config: Config, resource: Resource) -> Iterator[Findin
         )
     rows = Rows()
     shape = Shape(resource, str)
-    shape.keyed(rows, page.records, 1)
+    shape.keyed(rows, page.records, 1, page.folder)
     if not rows.records:
         if page.records:
             reason = rows.rejects[0].reason
@@ -145,7 +145,7 @@ def _resource(http: Http, config: Config, resource: Resource) -> Iterator[Findin
         yield from _content(http, config, resource, rows, page)
 
 
-def _one_page(listing: Listing) -> Page:
+def _one_page(listing: Lister) -> Page:
     listing.paging = smaller(listing.paging, _FEW)
     for page in listing:
         return page

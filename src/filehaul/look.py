@@ -16,7 +16,7 @@ from .config.agree import duckdb_file
 from .connect import connect
 from .fields import Rows, Shape, roles_of
 from .ledger import Ledger, moment
-from .listing import Listing
+from .listing import lister
 from .models import Action, File
 from .plan import Planner
 from .sink import Folder
@@ -33,12 +33,12 @@ def files(
             if resource is not None and one.name != resource:
                 continue
             shape, roles = Shape(one, str), None
-            for page in Listing(one, loaded.client, http):
+            for page in lister(one, loaded.client, http):
                 rows = Rows()
-                shape.keyed(rows, page.records, page.number)
-                for key, record in zip(rows.keys, rows.records):
+                shape.keyed(rows, page.records, page.number, page.folder)
+                for number, (key, record) in enumerate(zip(rows.keys, rows.records)):
                     roles = roles or roles_of(one, record)
-                    yield roles.file(key, record)
+                    yield roles.file(key, record, rows.folder(number))
 
 
 def plan(config: Config | Mapping[str, Any] | str | Path) -> Iterator[Action]:

@@ -17,7 +17,7 @@ from .connect import connect
 from .errors import VendorError
 from .fields import Rows, Shape
 from .http import Clock
-from .listing import Listing
+from .listing import Lister, lister
 from .paths import record_path
 
 _ROWS = 10_000
@@ -82,7 +82,7 @@ def _resource(config: Config, resource: Resource, clock: Clock | None) -> Any:
         known = _known_types(schema, naming(resource.name))
         shape = Shape(resource, naming, known)
         with connect(config, clock) as http:
-            yield from _tables(Listing(resource, config.client, http), shape)
+            yield from _tables(lister(resource, config.client, http), shape)
 
     disposition: Any = resource.write_disposition
     return dlt.resource(
@@ -104,7 +104,7 @@ def _known_types(schema: Any, table: str) -> dict[str, str]:
     }
 
 
-def _tables(listing: Listing, shape: Shape) -> Iterator[Any]:
+def _tables(listing: Lister, shape: Shape) -> Iterator[Any]:
     """A listing as Arrow tables of ten thousand rows."""
     from dlt.common.storages.load_package import load_package_state
 
@@ -126,7 +126,7 @@ def _tables(listing: Listing, shape: Shape) -> Iterator[Any]:
         )
 
     for page in listing:
-        shape.keyed(rows, page.records, page.number)
+        shape.keyed(rows, page.records, page.number, page.folder)
         _refuse(rows)
         if len(rows.records) >= _ROWS:
             yield table()

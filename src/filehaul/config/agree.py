@@ -163,7 +163,7 @@ def _walk(resource: Resource, walk: Walk, place: str) -> None:
             raise ConfigError(
                 "an empty root has no address: walk.path has the folder's id in it",
                 where=f"walk.root of {place}",
-                hint='the vendor\'s docs name the root\'s id, often 0 or root; else {id: "", path}',
+                hint="the vendor's docs name the root's id, often 0 or root; else {id: \"\", path}",
             )
 
 

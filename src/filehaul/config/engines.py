@@ -14,6 +14,8 @@ _DLT_DISPOSITIONS = frozenset({"skip", "scd2", "insert-only", "cdc"})
 _PLACES = ("path", "params", "json", "headers")
 _PARENT = re.compile(r"\{\s*(?:resources|incremental)\.")
 _PARENT_NAME = re.compile(r"\{\s*resources\.([^.{}]+)\.")
+OUR_KEYS = frozenset({"content", "fields", "raw", "walk"})
+"""The keys of a resource that only filehaul's engine honours."""
 _NAME_ONE = "name one: paginator: {type: offset, limit: 100}, or single_page"
 
 
@@ -106,7 +108,7 @@ def check_for_dlt(block: dict[str, Any], reason: str, place: str) -> None:
     """Raises ConfigError for keys that dlt's engine cannot honour, or that nobody knows."""
     endpoint = block.get("endpoint")
     endpoint = endpoint if isinstance(endpoint, dict) else {}
-    asked = [key for key in ("content", "fields", "raw", "walk") if block.get(key)]
+    asked = [key for key in sorted(OUR_KEYS) if block.get(key)]
     asked += ["endpoint.page_array"] if endpoint.get("page_array") else []
     if isinstance(endpoint.get("data_selector"), (list, tuple)):
         asked.append("endpoint.data_selector as a list")
@@ -121,5 +123,4 @@ def check_for_dlt(block: dict[str, Any], reason: str, place: str) -> None:
 
 def known_to_dlt() -> tuple[frozenset[str], frozenset[str]]:
     """The keys of a resource, and of its endpoint, that dlt's engine takes."""
-    ours = {"content", "fields", "raw", "walk", "page_array"}
-    return known_keys(Resource) - ours, known_keys(Endpoint) - ours
+    return known_keys(Resource) - OUR_KEYS, known_keys(Endpoint) - {"page_array"}

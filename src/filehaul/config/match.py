@@ -51,6 +51,4 @@ class Match(Model):
 
 def _is_one(value: Any, wanted: tuple[Any, ...]) -> bool:
     """As JSON has it: true is not 1, and "1" is neither."""
-    return any(
-        value == one and isinstance(value, bool) == isinstance(one, bool) for one in wanted
-    )
+    return any(value == one and isinstance(value, bool) == isinstance(one, bool) for one in wanted)

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
 from ..config import Resource
@@ -26,7 +26,7 @@ from ..pagination import Ask, Paging, paging
 from ..redact import redact
 from .answers import Answers
 
-__all__ = ["Listing", "with_params"]
+__all__ = ["Lister", "Listing", "lister", "with_params", "with_values"]
 
 _MOST_MARKS = 1_000_000  # digests of pages seen: 100 MB at most
 _MOST_EMPTY = 1_000  # empty pages in a row, each of which says that more follows
@@ -60,6 +60,7 @@ class Listing:
         self.rows = 0
         self.ended = False
         self.doubt: str | None = None
+        self.how = "listed to its end"
         self._answers = Answers(resource.endpoint, getattr(self.paging, "limit", None))
         self._address = _address(client, resource)
         self._widest = 2 * http.settings.concurrency
@@ -108,7 +109,7 @@ class Listing:
         headers = {"Accept": "application/json", **endpoint.headers}
         body = None
         if endpoint.json_body is not None or ask.body:
-            body = dumps(_with_values(endpoint.json_body or {}, ask.body))
+            body = dumps(with_values(endpoint.json_body or {}, ask.body))
             headers["Content-Type"] = "application/json"
         return Request(
             url,
@@ -206,6 +207,33 @@ class Listing:
             )
 
 
+class Lister(Protocol):
+    """One pass over the vendor, of whatever kind. Iterate it once.
+
+    ``pages``, ``rows``: what came. After the end ``doubt``: why it may not be whole (None: nothing
+    says so), and ``how``: how it knows that it is whole.
+    """
+
+    resource: Resource
+    paging: Paging
+    pages: int
+    rows: int
+    doubt: str | None
+    how: str
+
+    def __iter__(self) -> Iterator[Page]:
+        """The pages, in an order that does not depend on how fast they come."""
+
+
+def lister(resource: Resource, client: Client, http: Http) -> Lister:
+    """What lists this resource: folder by folder where it has ``walk``, else page by page."""
+    if resource.walk is not None:
+        from .walk import Walk
+
+        return Walk(resource, client, http)
+    return Listing(resource, client, http)
+
+
 def _address(client: Client, resource: Resource) -> str:
     """The endpoint's own address; an absolute path is one already."""
     path, base = resource.endpoint.path, client.base_url.rstrip("/")
@@ -214,7 +242,7 @@ def _address(client: Client, resource: Resource) -> str:
     return f"{base}/{path.lstrip('/')}" if path else base
 
 
-def _with_values(body: dict[str, Any], values: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
+def with_values(body: dict[str, Any], values: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
     """The body with these (dotted path, value) pairs set; the config's own is left as it is."""
     result = dict(body)
     for path, value in values:

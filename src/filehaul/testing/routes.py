@@ -17,7 +17,8 @@ from filehaul.testing.content import content
 from filehaul.testing.files import Entry
 from filehaul.testing.grants import Grants
 from filehaul.testing.options import Options
-from filehaul.testing.shelf import Shelf
+from filehaul.testing.shelf import Page, Shelf
+from filehaul.testing.tree import Tree
 
 TOKEN_PATH = "/oauth/token"
 SIGNED_PREFIX = "/signed/"
@@ -32,14 +33,21 @@ class Routes:
     """
 
     def __init__(
-        self, options: Options, shelf: Shelf, grants: Grants, signed_origin: Callable[[], str]
+        self,
+        options: Options,
+        shelf: Shelf,
+        tree: Tree,
+        grants: Grants,
+        signed_origin: Callable[[], str],
     ) -> None:
         self._options = options
         self._shelf = shelf
+        self._tree = tree
         self._grants = grants
         self._key = secrets.token_bytes(32)
         self._signed_origin = signed_origin
         self._files_path = f"{options.api_prefix}/files"
+        self._folders_path = f"{options.api_prefix}/folders/"
         self._before, self._between, self._after = _page_parts(options)
         self._spare, self._refilled = options.rate_limit or 0.0, time.monotonic()
         self._verbs: dict[str, Callable[[Entry, RecordedRequest], Answer]] = {
@@ -55,13 +63,16 @@ class Routes:
             return self._grants.answer(request)
         is_signed = path.startswith(SIGNED_PREFIX)
         is_files = path == self._files_path or path.startswith(self._files_path + "/")
-        if not is_signed and not is_files:
+        is_folder = path.startswith(self._folders_path)
+        if not (is_signed or is_files or is_folder):
             return problem(404, "not_found", f"There is nothing at {path}.")
         refusal = self._refusal(request, ask_token=not is_signed)
         if refusal:
             return refusal
         if path == self._files_path:
             return self._listing(request)
+        if is_folder:
+            return self._folder(request)
         return self._signed(request) if is_signed else self._one_file(request)
 
     def signed_url(self, file_id: str) -> str:
@@ -104,16 +115,34 @@ class Routes:
         return 0.0
 
     def _listing(self, request: RecordedRequest) -> Answer:
-        query = request.query
         try:
-            offset = _number(query, "offset", 0, least=0)
-            limit = _number(query, "limit", self._options.page_cap, least=1)
-            since = _moment(query.get("modified_since"))
+            offset, limit = self._stretch(request)
+            since = _moment(request.query.get("modified_since"))
         except ValueError as error:
             return problem(400, "invalid_parameter", str(error))
         if offset == 0:
             self._shelf.rescan()
-        page = self._shelf.page(offset, min(limit, self._options.page_cap), since)
+        return self._page(self._shelf.page(offset, limit, since))
+
+    def _folder(self, request: RecordedRequest) -> Answer:
+        segment, _, verb = request.path[len(self._folders_path) :].partition("/")
+        if verb != "items":
+            return problem(404, "not_found", f"There is nothing at {request.path}.")
+        try:
+            page = self._tree.page(unquote(segment), *self._stretch(request))
+        except ValueError as error:
+            return problem(400, "invalid_parameter", str(error))
+        if page is None:
+            return problem(404, "not_found", f"There is no folder {unquote(segment)!r}.")
+        return self._page(page)
+
+    def _stretch(self, request: RecordedRequest) -> tuple[int, int]:
+        """Offset and number of rows, as asked for; ValueError."""
+        query, cap = request.query, self._options.page_cap
+        offset = _number(query, "offset", 0, least=0)
+        return offset, min(_number(query, "limit", cap, least=1), cap)
+
+    def _page(self, page: Page) -> Answer:
         total = str(page.total).encode() if self._between else b""
         body = b"".join((self._before, page.rows, self._between, total, self._after))
         answer = Answer(200, {"Content-Type": "application/json"}, body)
