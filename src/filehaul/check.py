@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .config import Config, Resource, load_config
+from .config.walk import FolderMarks
 from .connect import connect
 from .errors import FilehaulError, VendorError
 from .fields import NEUTRAL_TYPES, Rows, Shape, roles_of
@@ -110,6 +111,8 @@ def _resource(http: Http, config: Config, resource: Resource) -> Iterator[Findin
             f"suspicious: {page.size} records came where {_FEW} were asked for: does the vendor"
             f" know {block.limit_param!r} and {block.offset_param!r}?",
         )
+    if resource.walk is not None and page.records:
+        yield Finding(what, _folders(resource, page))
     rows = Rows()
     shape = Shape(resource, str)
     shape.keyed(rows, page.records, 1, page.folder)
@@ -143,6 +146,18 @@ def _resource(http: Http, config: Config, resource: Resource) -> Iterator[Findin
         )
     if resource.content is not None:
         yield from _content(http, config, resource, rows, page)
+
+
+def _folders(resource: Resource, page: Page) -> str:
+    """How many folders the rule of the walk finds in its first page."""
+    marks, count = FolderMarks(resource), len(page.records)
+    folders = [record for record in page.records if marks.is_folder(record)]
+    if not folders:
+        return f"suspicious: none of {count} records is a folder by walk.folder: is there none?"
+    odd = sum(marks.folder_id(record) is None for record in folders)
+    if odd:
+        return f"suspicious: {odd} of {len(folders)} folders have no id ({marks.id_path.text})"
+    return f"walk: {len(folders)} of {count} records are folders"
 
 
 def _one_page(listing: Lister) -> Page:

@@ -18,15 +18,9 @@ from typing import Any
 from ..config import Resource
 from ..config.model import Client
 from ..config.walk import FolderMarks
-from ..errors import (
-    AnswerError,
-    Cancelled,
-    ConfigError,
-    CredentialsError,
-    FilehaulError,
-    VendorError,
-)
+from ..errors import AnswerError, ConfigError, FilehaulError, VendorError
 from ..http import Http, Request, Response
+from ..http.origins import resolve
 from ..json_text import dumps
 from ..models import Folder, Page
 from ..names import child_path
@@ -35,13 +29,12 @@ from ..redact import redact
 from .answers import Answers
 from .frontier import Frontier, Waiting
 from .requests import FolderRequests
+from .troubles import Troubles
 
 __all__ = ["Walk"]
 
 _MOST_MARKS = 100_000  # digests of one folder's pages: 10 MB at most
 _MOST_EMPTY = 1_000  # empty pages in a row, each of which says that more follows
-_MOST_IN_A_ROW = 10  # folders that fail for a while only: then it is the vendor that does
-_MOST_ECHOES = 3  # folders that answer with the page above them, before any other does
 
 
 @dataclass(eq=False)
@@ -77,7 +70,7 @@ class Walk:
     Raises what concerns the whole vendor (credentials, a root that cannot be read, ten folders in
     a row that fail for a while only). A folder that cannot be read does not stop the others: then
     ``doubt``, after the end, says how many there were and names the first. ``how``, after the end:
-    how it knows that it is whole. ``refused``: folders that were not read, or not to their end.
+    how it knows that it is whole. ``folders``: how many were read.
 
     Each folder is read once, however many lead to it, so a circle of folders ends.
     """
@@ -98,7 +91,6 @@ class Walk:
         self.pages = 0
         self.rows = 0
         self.folders = 0
-        self.refused = 0
         self.doubt: str | None = None
         self.how = ""
         self._marks = FolderMarks(resource)
@@ -108,9 +100,7 @@ class Walk:
         self._window: deque[_Question] = deque()
         self._to_ask: deque[_Question] = deque()
         self._open: dict[_Open, None] = {}
-        self._first: FilehaulError | None = None
-        self._doubts: list[str] = []
-        self._too_deep = self._without_id = self._echoes = self._others = self._in_a_row = 0
+        self._troubles = Troubles(self.walk, self._marks.id_path.text)
 
     def __iter__(self) -> Iterator[Page]:
         self._frontier = Frontier()
@@ -130,7 +120,9 @@ class Walk:
                     yield from self._in_order()
                     if not self._window:
                         break  # guesses past an end may be in flight: nobody waits for them
-        self._end()
+        self.doubt = self._troubles.ended(self.pages)
+        if self.doubt is None:
+            self.how = f"each of {self.folders:,} folders was read to its end"
 
     # -- what is asked ---------------------------------------------------------------------
 
@@ -217,17 +209,19 @@ class Walk:
         if isinstance(answer, FilehaulError):
             status = answer.status if isinstance(answer, AnswerError) else 0
             if opened.last is None or not self.paging.ended_by(question.ask, status):
-                self._refuse(opened, answer)
+                self._troubles.refuse(opened.waiting, answer, opened.last is None)
             self._close(opened)
             return None
         try:
             following = self.paging.after(question.ask, answer)
+            if following is not None and following.url is not None:
+                resolve(answer.url, following.url)  # a link that is none is this folder's trouble
             self._refuse_circles(opened, answer, following)
         except VendorError as problem:
-            self._refuse(opened, problem)
+            self._troubles.refuse(opened.waiting, problem, opened.last is None)
             self._close(opened)
             return None
-        self._in_a_row = 0
+        self._troubles.in_a_row = 0
         if opened.last is None:
             self.folders += 1
         self.pages += 1
@@ -247,7 +241,7 @@ class Walk:
         if following is None:
             doubt = self.paging.doubt(question.ask, page)
             if doubt is not None:
-                self._note(opened, VendorError(doubt))
+                self._troubles.note(opened.waiting, doubt)
             self._close(opened)
         else:
             self._expect(opened, following, question.ask)
@@ -261,9 +255,9 @@ class Walk:
                 continue
             id_ = self._marks.folder_id(record)
             if id_ is None:
-                self._without_id += 1
+                self._troubles.without_id += 1
             elif depth > self.walk.max_depth:
-                self._too_deep += 1
+                self._troubles.too_deep += 1
             else:
                 name = self._marks.name(record)
                 path = child_path(above.path, str(id_) if name is None else name)
@@ -305,7 +299,7 @@ class Walk:
             marks.append(_digest(page.records if page.records else page.body))
             if opened.last is None:
                 opened.mark = marks[0]
-                self._listen(opened)
+                self._troubles.listen(opened.waiting, opened.mark)
         if following is not None and following.token is not None:
             marks.append(_digest(["token", following.token]))
         if following is None and opened.last is None:
@@ -324,65 +318,6 @@ class Walk:
                 where=redact(page.url),
                 hint="check the paginator: total_path, has_more_path, cursor_path",
             )
-
-    def _listen(self, opened: _Open) -> None:
-        """Does the vendor know the folder's id at all, or say the same whatever it is asked?"""
-        if opened.waiting.above is None:
-            return
-        if opened.mark != opened.waiting.above:
-            self._others += 1
-            return
-        self._echoes += 1
-        raise VendorError(
-            "the vendor gives the same page for a folder as for the one above it",
-            where=redact(self.walk.path),
-            hint="does it take the folder's id under this name and in this place? Check walk",
-        )
-
-    def _refuse(self, opened: _Open, problem: FilehaulError) -> None:
-        """A folder, or the rest of it, that cannot be had. Raises where it is not that one's."""
-        if isinstance(problem, (CredentialsError, ConfigError, Cancelled)):
-            raise problem
-        is_root = opened.waiting.depth == 0 and opened.last is None
-        if is_root and len(self.walk.roots) == 1:
-            raise problem
-        if self._echoes >= _MOST_ECHOES and not self._others:
-            raise problem
-        self._in_a_row = self._in_a_row + 1 if problem.temporary else 0
-        if self._in_a_row >= _MOST_IN_A_ROW:
-            raise problem
-        self._first = self._first or problem
-        self._note(opened, problem)
-
-    def _note(self, opened: _Open, problem: FilehaulError) -> None:
-        self.refused += 1
-        if self._doubts:
-            return
-        folder = opened.waiting.folder
-        gone = isinstance(problem, AnswerError) and problem.status in (404, 410)
-        known = f"{folder.path!r}, id {folder.folder_id}" if folder.path else folder.folder_id
-        self._doubts.append(
-            redact(f"{known}: {problem.message}")
-            + (" (deleted while the others were read?)" if gone else "")
-        )
-
-    def _end(self) -> None:
-        """What the walk knows of itself."""
-        if not self.pages and self._first is not None:
-            raise self._first
-        doubts = []
-        if self.refused:
-            which = "a folder" if self.refused == 1 else f"{self.refused:,} folders"
-            first = "" if self.refused == 1 else "the first, "
-            doubts.append(f"{which} could not be read: {first}{self._doubts[0]}")
-        if self._without_id:
-            doubts.append(f"{self._without_id:,} folders have no id ({self._marks.id_path.text})")
-        if self._too_deep:
-            deep = f"{self._too_deep:,} folders lie deeper than max_depth, {self.walk.max_depth}"
-            doubts.append(f"{deep}, and were not read")
-        self.doubt = "; ".join(doubts) or None
-        if self.doubt is None:
-            self.how = f"each of {self.folders:,} folders was read to its end"
 
 
 def _digest(value: Any) -> bytes:
