@@ -158,7 +158,7 @@ def _walk(resource: Resource, walk: Walk, place: str) -> None:
             f"/folders/{FOLDER_ID}/items",
         )
     in_path = FOLDER_ID in walk.path.partition("?")[0]
-    for root in walk.roots:
+    for root in walk.root:
         if root.id == "" and root.path is None and in_path:
             raise ConfigError(
                 "an empty root has no address: walk.path has the folder's id in it",

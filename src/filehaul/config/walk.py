@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, StrictInt, StrictStr, field_validator
 from pydantic_core import PydanticCustomError
@@ -33,14 +33,11 @@ class Root(Model):
     )
 
 
-_Root = StrictInt | StrictStr | Root
-
-
 class Walk(Model):
     """Folder by folder, from the root down. Names in here are the vendor's."""
 
-    root: _Root | Annotated[tuple[_Root, ...], Field(min_length=1)] = Field(
-        description="the id of the first folder, {id, name, path}, or a list of these"
+    root: tuple[Root, ...] = Field(
+        min_length=1, description="the id of the first folder, {id, name, path}, or a list of these"
     )
     path: str = Field(
         min_length=1,
@@ -60,13 +57,16 @@ class Walk(Model):
 
     @field_validator("root", mode="before")
     @classmethod
-    def _ids(cls, value: Any) -> Any:
-        for one in value if isinstance(value, (list, tuple)) else (value,):
+    def _short_forms(cls, value: Any) -> Any:
+        given = value if isinstance(value, (list, tuple)) else [value]
+        for one in given:
             if isinstance(one, bool) or not isinstance(one, (int, str, dict, Root)):
                 raise PydanticCustomError(
-                    "root", "must be a folder's id, {{id, name, path}}, or a list of these"
+                    "root",
+                    "must be a folder's id, {long}, or a list of these",
+                    {"long": "{id, name, path}"},
                 )
-        return value
+        return [{"id": one} if isinstance(one, (int, str)) else one for one in given]
 
     @field_validator("path")
     @classmethod
@@ -75,12 +75,6 @@ class Walk(Model):
             if name != "folder_id":
                 raise ValueError(f"{{{name}}} is not known here: it takes {FOLDER_ID} alone")
         return value
-
-    @property
-    def roots(self) -> tuple[Root, ...]:
-        """The folders to begin with."""
-        given = self.root if isinstance(self.root, tuple) else (self.root,)
-        return tuple(one if isinstance(one, Root) else Root(id=one) for one in given)
 
 
 class FolderMarks:

@@ -58,7 +58,7 @@ class Troubles:
         """
         if isinstance(problem, (CredentialsError, ConfigError, Cancelled)):
             raise problem
-        if at_once and waiting.depth == 0 and len(self.walk.roots) == 1:
+        if at_once and waiting.depth == 0 and len(self.walk.root) == 1:
             raise problem
         if self._echoes >= _MOST_ECHOES and not self._others:
             raise problem

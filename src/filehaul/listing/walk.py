@@ -128,7 +128,7 @@ class Walk:
 
     def _roots(self) -> list[Waiting]:
         """The roots. Of several, each begins the paths below it: with its name, else its id."""
-        roots = self.walk.roots
+        roots = self.walk.root
         return [
             Waiting(
                 root.id,
