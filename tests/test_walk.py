@@ -6,7 +6,9 @@ from __future__ import annotations
 import random
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterable
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -14,6 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filehaul.errors import AnswerError, CredentialsError, TemporaryError, VendorError
+from filehaul.listing.frontier import Frontier, Waiting
+from filehaul.models import Folder
 from filehaul.testing import FakeFile, FakeVendor, Fault
 from page_vendor import Question, Raw, vendor_of
 from walking import (
@@ -386,6 +390,36 @@ def test_a_folder_without_a_usable_id(id_):
         with walk_of(vendor.url) as walk:
             assert sum(len(page.records) for page in walk) == 1
         assert walk.doubt == "1 folders without an id (id)"
+
+
+def test_folders_to_come_are_not_held_in_memory():
+    """A hundred thousand folders go in and come out in their order, each id once."""
+    tracemalloc.start()
+    frontier = Frontier()
+    with closing(frontier):
+        for start in range(0, 100_000, 1000):
+            some = [
+                Waiting(n % 90_000, Folder(str(n), f"folder-{n}" * 4))
+                for n in range(start, start + 1000)
+            ]
+            assert frontier.add(some) == (1000 if start < 90_000 else 0)
+        del some
+        taken = 0
+        while (waiting := frontier.take()) is not None:
+            assert waiting.id == taken
+            taken += 1
+        assert taken == 90_000
+        assert tracemalloc.get_traced_memory()[1] < 3_000_000
+    tracemalloc.stop()
+
+
+def test_a_full_disk_is_said():
+    """The temporary file cannot grow: temporary, and what to do."""
+    frontier = Frontier()
+    with closing(frontier):
+        frontier._db.execute("PRAGMA max_page_count = 10")
+        with pytest.raises(TemporaryError, match="cannot be kept: database or disk is full"):
+            frontier.add(Waiting(n, Folder(str(n), "x" * 1000)) for n in range(1000))
 
 
 # -- what is asked ----------------------------------------------------------------------------

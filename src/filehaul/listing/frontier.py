@@ -6,11 +6,13 @@ gigabyte on disk, not in memory.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from ..errors import TemporaryError
 from ..models import Folder
 
 _AT_ONCE = 256
@@ -72,18 +74,20 @@ class Frontier:
         ]
         if not rows:
             return 0
-        cursor = self._db.executemany(
-            "INSERT OR IGNORE INTO folders"
-            " (id, is_number, path, path_complete, depth, address, above)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)",
-            rows,
-        )
+        with _explained():
+            cursor = self._db.executemany(
+                "INSERT OR IGNORE INTO folders"
+                " (id, is_number, path, path_complete, depth, address, above)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                rows,
+            )
         return cursor.rowcount
 
     def take(self) -> Waiting | None:
         """The next folder to read; None: none is waiting now."""
         if not self._next:
-            self._refill()
+            with _explained():
+                self._refill()
         return self._next.popleft() if self._next else None
 
     def _refill(self) -> None:
@@ -101,3 +105,16 @@ class Frontier:
     def close(self) -> None:
         """Forget them all; the file is gone with it."""
         self._db.close()
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """SQLite's trouble with its temporary file, which is the disk's."""
+    try:
+        yield
+    except sqlite3.OperationalError as problem:
+        raise TemporaryError(
+            f"the list of folders to come cannot be kept: {problem}",
+            where="the folder for temporary files",
+            hint="make room there, or name another folder in SQLITE_TMPDIR",
+        ) from problem
