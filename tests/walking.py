@@ -90,8 +90,8 @@ def folder_record(id_: Any, name: Any = None) -> dict[str, Any]:
 def graph(children: dict[str, list[str]], files: dict[str, int], limit: int = 2) -> Answering:
     """A vendor of these folders, with so many files in each, in pages of ``limit`` rows."""
     rows = {
-        name: [folder_record(child) for child in below]
-        + [{"type": "file", "id": f"{name}.{n}", "name": f"f{n}"} for n in range(files[name])]
+        name: [{"type": "file", "id": f"{name}.{n}", "name": f"f{n}"} for n in range(files[name])]
+        + [folder_record(child) for child in below]
         for name, below in children.items()
     }
 
