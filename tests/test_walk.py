@@ -216,6 +216,31 @@ def test_guesses_that_are_wrong_cost_a_question_never_a_row():
             assert [one["id"] for page in walk for one in page.records] == list(range(120))
 
 
+@pytest.mark.parametrize("prove", [True, False])
+def test_a_row_that_goes_while_its_folder_is_read(prove):
+    """A row before those already read goes between two pages: the one that shifts into its gap is
+    found again where the walk must prove that it is whole, and only there."""
+    rows = [{"type": "file", "id": n} for n in range(50)]
+
+    def answering(question: Question) -> Any:
+        if question.path == "/v1/folders/0/items":
+            first = [folder_record("d")] if question.params["offset"] == "0" else []
+            return {"files": first}
+        start = question.number("offset")
+        if start > 25 and rows[5]["id"] == 5:
+            del rows[5]
+        return {"files": rows[start : start + 10]}
+
+    with vendor_of(answering) as vendor:
+        options: Any = {"paginator": {"type": "offset", "limit": 10}, "prove": prove}
+        with walk_of(vendor.url, concurrency=2, **options) as walk:
+            found = [one["id"] for page in walk for one in page.records]
+    assert walk.doubt is None
+    assert len(found) == len(set(found))
+    missing = set(range(50)) - set(found) - {"d"}
+    assert (missing <= {5}) == prove, missing
+
+
 # -- what cannot be read ----------------------------------------------------------------------
 
 
@@ -243,7 +268,7 @@ def test_one_folder_that_fails_does_not_stop_the_others(fault, words):
         assert walk.doubt.startswith(f"the folder 'docs/2024' (id {vendor.folder_id('docs/2024')})")
         assert words in walk.doubt
         assert "Zm9vYmFyYmF6" not in walk.doubt
-        assert walk.how == ""
+        assert walk.how == "not listed to its end"
         vendor.assert_all_fired()
 
 
@@ -350,7 +375,7 @@ def test_a_page_that_repeats_in_one_folder():
     with vendor_of(answering) as vendor:
         found, walk = walked(vendor.url)
         assert list(found.values()) == ["", "", "n1", "n2"]
-        assert "'n1' (id 1): a page repeats" in (walk.doubt or "")
+        assert "'n1' (id 1): page 2 repeats" in (walk.doubt or "")
 
 
 def test_the_vendors_own_total_of_a_folder():

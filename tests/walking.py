@@ -48,9 +48,10 @@ def walk_config(
 @contextmanager
 def walk_of(url: str, walk: Any = None, **options: Any) -> Iterator[Walk]:
     """A walk, not begun yet."""
+    prove = options.pop("prove", False)
     read = load_config(walk_config(url, walk, **options), expand=False)
     with connect(read) as http:
-        made = lister(read.resources[0], read.client, http)
+        made = lister(read.resources[0], read.client, http, prove=prove)
         assert isinstance(made, Walk)
         yield made
 

@@ -15,7 +15,7 @@ from .errors import FilehaulError, VendorError
 from .fields import NEUTRAL_TYPES, Rows, Shape, roles_of
 from .http import Http, Request
 from .http.origins import resolve
-from .listing import Lister, lister
+from .listing import Lister, Listing, Walk, lister
 from .models import Page
 from .pagination import smaller
 from .paths import MISSING, record_path
@@ -161,7 +161,10 @@ def _folders(resource: Resource, page: Page) -> str:
 
 
 def _one_page(listing: Lister) -> Page:
-    listing.paging = smaller(listing.paging, _FEW)
+    if isinstance(listing, Listing):
+        listing.paging = smaller(listing.paging, _FEW)
+    elif isinstance(listing, Walk):
+        listing.limit = _FEW
     for page in listing:
         return page
     raise FilehaulError("a listing without a page")

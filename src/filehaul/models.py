@@ -43,6 +43,8 @@ class Page:
     ``records``: what the selector chose. ``size``: how many elements the page's own array has,
     which is what offsets step by. ``body``: the whole answer. ``headers``: lower-case names.
     ``folder``: whose content this is, where folders are walked.
+    ``elements``: the elements of the page's own array, in its order; None: nobody knows which
+    array that is.
     """
 
     number: int
@@ -51,6 +53,7 @@ class Page:
     body: Any
     headers: Mapping[str, str]
     url: str
+    elements: list[Any] | None = None
     folder: Folder | None = None
 
 

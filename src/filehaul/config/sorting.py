@@ -9,7 +9,15 @@ from pydantic_core import PydanticCustomError
 
 from ..errors import ConfigError
 from .base import is_object, name_problem, refuse_unknown, spelled
-from .engines import OUR_KEYS, check_for_dlt, dlt_reason, is_dlt_resource, known_to_dlt, parents
+from .engines import (
+    OUR_ENDPOINT_KEYS,
+    OUR_KEYS,
+    check_for_dlt,
+    dlt_reason,
+    is_dlt_resource,
+    known_to_dlt,
+    parents,
+)
 from .explain import explain
 from .model import OUR_TABLES
 from .resource import Resource, bound, merged
@@ -118,7 +126,7 @@ def _check_defaults(defaults: dict[str, Any], source: str) -> None:
     resource_keys, endpoint_keys = known_to_dlt()
     _refuse(defaults, resource_keys | OUR_KEYS, "resource_defaults", source)
     if isinstance(endpoint, dict):
-        _refuse(endpoint, endpoint_keys | {"page_array"}, "resource_defaults.endpoint", source)
+        _refuse(endpoint, endpoint_keys | OUR_ENDPOINT_KEYS, "resource_defaults.endpoint", source)
 
 
 def _check_keys(full: dict[str, Any], place: str, source: str) -> None:
