@@ -22,6 +22,7 @@ from ..ledger import Ledger
 from ..redact import conceal
 from . import standing, tables
 from .explain import explained
+from .merging import Merging, hard_of, how_of
 from .package import Catalogue, Package, source_name
 
 _SECRET = re.compile(r"password|passphrase|secret|token|key", re.IGNORECASE)
@@ -150,8 +151,8 @@ class Destination:
             return self.pipeline.destination_client()
 
     @cached_property
-    def _merge_strategies(self) -> tuple[str, ...]:
-        """How it can merge rows, as dlt calls it; empty: not at all."""
+    def merging(self) -> Merging:
+        """How it merges rows."""
         from dlt.common.destination.utils import prepare_load_table
 
         with explained(self.config):
@@ -161,27 +162,21 @@ class Destination:
             table: Any = {"name": "files", "columns": {}, "write_disposition": "merge"}
             table = prepare_load_table({"files": table}, table, capabilities)
             able = capabilities.merge_strategies_selector(able, table_schema=table)
-        return tuple(able)
+        return Merging(tuple(able), capabilities.escape_identifier or str)
 
-    @property
-    def merge(self) -> Any:
-        """The write disposition for a merge: ``upsert`` where the destination has it, the fastest
-        exact one, since our keys are unique and never null.
+    def refuse(self) -> None:
+        """dlt appends, without a word, where a destination cannot merge: ConfigError instead, for
+        anything that the config asks and this destination cannot do.
         """
-        if "upsert" in self._merge_strategies:
-            return {"disposition": "merge", "strategy": "upsert"}
-        return "merge"
-
-    def refuse_merge(self) -> None:
-        """dlt appends, without a word, where a destination cannot merge: ConfigError instead."""
-        merged = [one.name for one in self.config.resources if one.disposition == "merge"]
-        if merged and not self._merge_strategies:
-            kind = self.pipeline.destination.destination_type.rpartition(".")[2]
-            raise ConfigError(
-                f"the destination {kind} cannot merge rows: each change would be one more row",
-                where=f"write_disposition of the resource {merged[0]!r}",
-                hint="append or replace; or a destination that merges (duckdb, postgres …)",
-            )
+        for one in self.config.resources:
+            cannot = self.merging.cannot(how_of(one), hard_of(one), one.write_disposition)
+            if cannot is not None:
+                kind = self.pipeline.destination.destination_type.rpartition(".")[2]
+                raise ConfigError(
+                    f"the destination {kind} cannot {cannot}",
+                    where=f"the resource {one.name!r} in {self.config.source}",
+                    hint="append or replace; or a destination that can: duckdb, postgres, ducklake",
+                )
 
     @contextlib.contextmanager
     def connected(self) -> Iterator[None]:
@@ -223,7 +218,7 @@ class Destination:
     def load(self, ledger: Ledger, catalogues: Sequence[Catalogue]) -> Loaded:
         """One package with everything that the destination does not have yet."""
         waiting = tables.pending(ledger)
-        full = [c for c in catalogues if c.spool.rows or c.resource.disposition == "replace"]
+        full = [c for c in catalogues if c.spool.rows or c.loads_by == "replace"]
         if not waiting and not full:
             return Loaded()
         loaded = Loaded(rows=dict(waiting))
@@ -231,7 +226,7 @@ class Destination:
             name = catalogue.resource.name
             loaded.rows[name] = loaded.rows.get(name, 0) + catalogue.spool.rows
         package = Package(self.config.name, self.target, ledger, full, waiting)
-        source = package.source(self.merge, self.url)
+        source = package.source(self.merging, self.url)
         with explained(self.config), _quiet():
             info = self._run(source)
             if info is not None:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..config import Resource
+from ..fields import TEXT
 from ..ledger import Ledger
 from . import tables
+from .merging import DELETED_AT, ROW_VERSION, How, Merging, how_of
 from .spool import Spool
 
 
@@ -16,7 +18,14 @@ from .spool import Spool
 class Catalogue:
     """The changed rows of one listing: what is loaded into the resource's own table.
 
-    ``keys``: the columns of the primary key, as the destination spells them.
+    ``keys``: the columns of the primary key, as the destination spells them. ``how``: see
+    `merging`; None: as the resource's write disposition says. ``hard``: with merge, rows whose
+    `deleted_at` is not null are removed from the table.
+
+    For ``history`` each row has a text column `row_version`: a hash of its key and of all that
+    makes a new version of it, `deleted_at` too. The table's current version of a key is retired
+    when a row of that key comes with another one; what does not come stays as it is. A package
+    has one row a key.
     """
 
     resource: Resource
@@ -24,6 +33,13 @@ class Catalogue:
     spool: Spool
     types: dict[str, str]
     keys: tuple[str, ...] = ()
+    how: How | None = None
+    hard: bool = False
+
+    @property
+    def loads_by(self) -> How:
+        """How its rows meet the table."""
+        return self.how or how_of(self.resource)
 
 
 class Package:
@@ -44,15 +60,15 @@ class Package:
         self.waiting = waiting
         self.load_id: str | None = None
 
-    def source(self, merge: Any, url: Callable[[str, str], str]) -> Any:
+    def source(self, merging: Merging, url: Callable[[str, str], str]) -> Any:
         """Resources for every table that has something to load.
 
-        ``merge``: the write disposition for it. ``url``: see `tables.rows`.
+        ``merging``: what the destination can do. ``url``: see `tables.rows`.
         """
         import dlt
 
-        resources = [self._catalogue(catalogue, merge) for catalogue in self.catalogues]
-        resources += [self._table(name, merge, url) for name in self.waiting]
+        resources = [self._catalogue(catalogue, merging) for catalogue in self.catalogues]
+        resources += [self._table(name, merging, url) for name in self.waiting]
 
         @dlt.source(name=source_name(self.connection))
         def filehaul_package() -> Any:
@@ -71,25 +87,31 @@ class Package:
             self.load_id = load_id
         return self.load_id
 
-    def _catalogue(self, catalogue: Catalogue, merge: Any) -> Any:
+    def _catalogue(self, catalogue: Catalogue, merging: Merging) -> Any:
         import dlt
+
+        never_null = (*catalogue.keys, ROW_VERSION)
 
         def rows() -> Iterator[Any]:
             load_id = self._begin()
             for table in catalogue.spool.tables(catalogue.types):
-                yield with_load_id(table, load_id, catalogue.keys)
+                yield with_load_id(table, load_id, never_null)
 
-        resource = catalogue.resource
-        given = resource.write_disposition
+        resource, how, keys = catalogue.resource, catalogue.loads_by, catalogue.keys
+        history = how == "history"
         return dlt.resource(
             rows,
             name=resource.name,
-            primary_key=catalogue.keys or None,  # type: ignore[arg-type]
-            write_disposition=merge if given == "merge" else given,  # type: ignore[arg-type]
-            columns=hints(catalogue.types, catalogue.keys),
+            # In a history a key has many rows.
+            primary_key=None if history else keys or None,  # type: ignore[arg-type]
+            merge_key=keys[0] if history and len(keys) == 1 else None,  # type: ignore[arg-type]
+            write_disposition=merging.disposition(
+                how, keys, catalogue.hard, resource.write_disposition
+            ),
+            columns=_catalogue_hints(catalogue),
         )
 
-    def _table(self, name: str, merge: Any, url: Callable[[str, str], str]) -> Any:
+    def _table(self, name: str, merging: Merging, url: Callable[[str, str], str]) -> Any:
         import dlt
 
         keys = tables.KEYS.get(name)
@@ -103,7 +125,7 @@ class Package:
             rows,
             name=name,
             primary_key=keys,  # type: ignore[arg-type]
-            write_disposition=merge if keys else "append",
+            write_disposition=merging.plain() if keys else "append",
             columns=hints(tables.TABLES[name], keys or ()),
         )
 
@@ -124,6 +146,15 @@ def with_load_id(table: Any, load_id: str, keys: Sequence[str]) -> Any:
         table = table.append_column("_dlt_load_id", column)
     fields = [field.with_nullable(field.name not in keys) for field in table.schema]
     return table.cast(pa.schema(fields))
+
+
+def _catalogue_hints(catalogue: Catalogue) -> dict[str, Any]:
+    made = hints(catalogue.types, catalogue.keys)
+    if catalogue.loads_by == "history":
+        made[ROW_VERSION] = {"name": ROW_VERSION, "data_type": TEXT, "nullable": False}
+    elif catalogue.hard:
+        made[DELETED_AT]["hard_delete"] = True
+    return made
 
 
 def hints(types: dict[str, str], keys: Sequence[str]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..ledger import Ledger
 from . import tables
+from .merging import how_of
 from .package import source_name
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _ASKED = 500  # values in one statement
 
 def settle(destination: Destination, ledger: Ledger) -> list[str]:
     """Make good what an earlier run left, and compare. Returns what was noticed, in words."""
-    destination.refuse_merge()
+    destination.refuse()
     with destination.connected():
         noticed, start_over = _settle(destination, ledger)
     if start_over:
@@ -100,7 +101,7 @@ def _appended(destination: Destination) -> list[str]:
         *(
             destination.naming(resource.name)
             for resource in resources
-            if resource.disposition != "merge"
+            if how_of(resource) in ("append", "replace")
         ),
     ]
 
@@ -119,7 +120,7 @@ def _compare(destination: Destination, ledger: Ledger) -> tuple[list[str], bool]
     lost: dict[str, bool] = {}  # table: whether all of it is gone
     for resource in destination.config.resources:
         believed = book.loaded_rows(resource.name)
-        if resource.disposition == "merge" and believed:
+        if how_of(resource) in ("merge", "history") and believed:
             found = _count(destination, destination.naming(resource.name))
             if found is None or found < believed:
                 book.forget(resource.name)

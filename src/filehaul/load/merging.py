@@ -1,0 +1,94 @@
+"""How rows meet a table: what a destination can do, and what dlt is told to do.
+
+| how       | dlt                                     | the table then has         |
+|-----------|-----------------------------------------|----------------------------|
+| `merge`   | merge: `upsert`, else `delete-insert`   | one row a key, the newest  |
+| `append`  | append                                  | every row that ever came   |
+| `replace` | replace                                 | the rows of this load      |
+| `history` | merge: `scd2`                           | every version of every row |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..config import Resource
+
+How = Literal["merge", "append", "replace", "history"]
+
+ROW_VERSION = "row_version"
+DELETED_AT = "deleted_at"
+
+
+def how_of(resource: Resource) -> How:
+    """How the rows of a resource are loaded, as far as its config alone tells."""
+    how: Any = resource.disposition
+    return how  # type: ignore[no-any-return]
+
+
+def hard_of(_resource: Resource) -> bool:
+    """Whether rows that the vendor no longer has are to go from the table."""
+    return False
+
+
+@dataclass(frozen=True)
+class Merging:
+    """How one destination merges. ``able``: dlt's names of its strategies; empty: not at all.
+
+    ``quoted``: a column's name as its SQL has it.
+    """
+
+    able: tuple[str, ...]
+    quoted: Callable[[str], str]
+
+    def cannot(self, how: How, hard: bool = False, given: Any = None) -> str | None:
+        """What of this the destination cannot do, in words; None: it can.
+
+        ``given``: the write disposition of the config, which may name a strategy.
+        """
+        if how == "history":
+            return None if "scd2" in self.able else "keep a history (dlt's scd2)"
+        if how != "merge":
+            return None
+        if not {"upsert", "delete-insert"} & set(self.able):
+            return "merge rows: each change would be one more row"
+        named = given.get("strategy") if isinstance(given, dict) else None
+        if named is not None and named not in self.able:
+            return f"merge by {named}"
+        if hard and "delete-insert" not in self.able:
+            return "remove rows (deletes: hard)"
+        return None
+
+    def plain(self) -> Any:
+        """The write disposition for a merge of rows that stay: ``upsert`` where the destination
+        has it, the fastest exact one, since our keys are unique and never null.
+        """
+        return _strategy("upsert" if "upsert" in self.able else "delete-insert")
+
+    def disposition(self, how: How, keys: Sequence[str], hard: bool, given: Any) -> Any:
+        """dlt's write disposition for a catalogue."""
+        if how == "history":
+            return self._history(keys)
+        if how != "merge":
+            return how
+        if hard:
+            # dlt's upsert inserts a row that came deleted already and was never in the table.
+            return _strategy("delete-insert")
+        return given if isinstance(given, dict) and "strategy" in given else self.plain()
+
+    def _history(self, keys: Sequence[str]) -> Any:
+        """dlt retires every row that a package does not bring, unless it is told which rows the
+        package is about: those with its keys.
+        """
+        scd2 = {**_strategy("scd2"), "row_version_column_name": ROW_VERSION}
+        if len(keys) > 1:
+            # A merge_key of several columns dlt compares glued together: a+bc would be ab+c.
+            same = " AND ".join(f"s.{c} = {{table}}.{c}" for c in map(self.quoted, keys))
+            scd2["destination_scope"] = f"EXISTS (SELECT 1 FROM {{staging_table}} s WHERE {same})"
+        return scd2
+
+
+def _strategy(name: str) -> dict[str, Any]:
+    return {"disposition": "merge", "strategy": name}
