@@ -61,6 +61,8 @@ def _outside(config: Config, where: str) -> None:
     database = duckdb_file(config)
     if database is not None:
         ours["the DuckDB file"] = database
+    if _type(config) == "ducklake":
+        ours["the lake's catalogue"], ours["the lake"] = ducklake_places(config)
     for what, place in ours.items():
         path = place.resolve()
         if path == sink or sink in path.parents:
@@ -103,6 +105,16 @@ def duckdb_file(config: Config) -> Path | None:
             plain = credentials.removeprefix("duckdb:///").partition("?")[0]
             return config.folder / Path(plain).expanduser()
     return None
+
+
+def ducklake_places(config: Config) -> tuple[Path, Path]:
+    """Where a DuckLake's catalogue and its files are by default."""
+    return config.folder / f"{config.name}.ducklake", config.folder / f"{config.name}.lake"
+
+
+def _type(config: Config) -> str:
+    block = config.settings.destination
+    return block if isinstance(block, str) else str(block.get("type"))
 
 
 def _keys(resource: Resource, place: str) -> None:

@@ -37,17 +37,22 @@ class PackagesBook:
             [(table, orjson.dumps(row).decode()) for row in rows],
         )
 
-    def begin(self, load_id: str, target: str, listings: Iterable[tuple[str, int]]) -> None:
+    def begin(
+        self, load_id: str, target: str, listings: Iterable[tuple[str, int]], own: bool = True
+    ) -> None:
         """These rows are now part of this package. Called in the package's own extraction.
 
-        ``listings``: (resource, number) of the listings whose changed files it holds. Receipts,
-        finished listings and notices that are not loaded yet are part of it too.
+        ``listings``: (resource, number) of the listings whose changed files are all in the
+        destination once this package is. ``own``: receipts, finished listings and notices that
+        are not loaded yet are part of it too.
         """
         with self.ledger.transaction():
             self.db.execute(
                 "INSERT OR REPLACE INTO packages VALUES (?, ?, ?, 'begun', ?)",
                 (load_id, target, orjson.dumps(list(listings)).decode(), time.time_ns() // 1000),
             )
+            if not own:
+                return
             for table in ("transfers", "notices"):
                 self.db.execute(f"UPDATE {table} SET package = ? WHERE loaded = 0", (load_id,))
             self.db.execute(

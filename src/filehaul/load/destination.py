@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import logging
 import os
-import re
 import shutil
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,18 +12,18 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote_from_bytes
 
 from ..config import Config
 from ..config.agree import duckdb_file
 from ..errors import ConfigError, TemporaryError
 from ..ledger import Ledger
-from ..redact import conceal
 from . import standing, tables
+from .chosen import chosen
 from .explain import explained
 from .merging import Merging, hard_of, how_of
-from .package import Catalogue, Package, source_name
-
-_SECRET = re.compile(r"password|passphrase|secret|token|key", re.IGNORECASE)
+from .package import Catalogue, Package, Share, source_name
+from .quiet import wake_dlt
 
 
 @dataclass
@@ -44,6 +42,7 @@ class Destination:
         self.dev_mode = dev_mode
         self._pipeline: Any = None
         self._client: Any = None
+        self._sinks: dict[str, str] = {}
 
     # -- the pipeline ----------------------------------------------------------------------
 
@@ -56,37 +55,17 @@ class Destination:
         return self._pipeline
 
     def _make(self) -> Any:
-        # Telemetry would call out from an unattended run; whoever wants it says so to dlt.
-        os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
-        os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
+        wake_dlt()
         import dlt
 
         self.working_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return dlt.pipeline(
             pipeline_name=f"filehaul_{self.config.name}",
-            destination=self._destination(),
+            destination=chosen(self.config),
             dataset_name=self.config.dataset,
             pipelines_dir=str(self.working_folder),
             dev_mode=self.dev_mode,
         )
-
-    def _destination(self) -> Any:
-        import dlt
-
-        block = self.config.settings.destination
-        given = {"type": block} if isinstance(block, str) else block
-        _conceal(given)
-        arguments: Any = {key: value for key, value in given.items() if key != "type"}
-        file = duckdb_file(self.config)
-        if file is not None:
-            from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
-
-            file.parent.mkdir(parents=True, exist_ok=True)
-            credentials = DuckDbCredentials(str(file))
-            credentials.global_config = {"memory_limit": self.config.settings.memory_limit}
-            arguments["credentials"] = credentials
-            return dlt.destinations.duckdb(**arguments)
-        return dlt.destination(str(given["type"]), **arguments)
 
     @property
     def working_folder(self) -> Path:
@@ -216,7 +195,9 @@ class Destination:
         return standing.settle(self, ledger)
 
     def load(self, ledger: Ledger, catalogues: Sequence[Catalogue]) -> Loaded:
-        """One package with everything that the destination does not have yet."""
+        """Everything that the destination does not have yet: in one package, or in several where
+        a catalogue has more than `PACKAGE_ROWS` rows to merge.
+        """
         waiting = tables.pending(ledger)
         full = [c for c in catalogues if c.spool.rows or c.loads_by == "replace"]
         if not waiting and not full:
@@ -225,9 +206,21 @@ class Destination:
         for catalogue in full:
             name = catalogue.resource.name
             loaded.rows[name] = loaded.rows.get(name, 0) + catalogue.spool.rows
-        package = Package(self.config.name, self.target, ledger, full, waiting)
+        full += [c for c in catalogues if c not in full and not self._knows(c.resource.name)]
+        shares = [Share(catalogue) for catalogue in full]
+        own = [name for name in self._own_tables() if name in waiting or not self._knows(name)]
+        while large := [share for share in shares if share.is_too_large]:
+            self._bring(ledger, Package(self.config.name, self.target, ledger, large))
+        last = Package(self.config.name, self.target, ledger, shares, own, full)
+        loaded.load_id = self._bring(ledger, last)
+        for catalogue in catalogues:
+            catalogue.spool.remove()
+        return loaded
+
+    def _bring(self, ledger: Ledger, package: Package) -> str:
+        """Load a package and have it confirmed; its load id."""
         source = package.source(self.merging, self.url)
-        with explained(self.config), _quiet():
+        with explained(self.config):
             info = self._run(source)
             if info is not None:
                 info.raise_on_failed_jobs()
@@ -239,10 +232,21 @@ class Destination:
             )
         assert package.load_id is not None
         ledger.packages.confirm(package.load_id)
-        loaded.load_id = package.load_id
-        for catalogue in catalogues:
-            catalogue.spool.remove()
-        return loaded
+        return package.load_id
+
+    def _own_tables(self) -> list[str]:
+        """Our own tables, as far as this config can have rows in them."""
+        if any(resource.content for resource in self.config.resources):
+            return list(tables.TABLES)
+        return [name for name in tables.TABLES if name not in tables.OF_CONTENT]
+
+    def _knows(self, name: str) -> bool:
+        """Whether dlt has brought this table to the destination before."""
+        schema = source_name(self.config.name)
+        if schema not in self.pipeline.schemas:
+            return False
+        table = self.pipeline.schemas[schema].tables.get(self.naming(name))
+        return bool(table and table.get("columns"))
 
     def run_dlt(self, source: Any) -> dict[str, int]:
         """A source that dlt's own engine lists; rows by table."""
@@ -263,7 +267,9 @@ class Destination:
 
     def url(self, sink: str, target: str) -> str:
         """A file's address in the sink."""
-        return (Path(sink) / target).as_uri()
+        if sink not in self._sinks:  # `as_uri` costs as much as all the rest of a row
+            self._sinks[sink] = Path(sink).as_uri().rstrip("/")
+        return f"{self._sinks[sink]}/{quote_from_bytes(os.fsencode(target))}"
 
     def close(self) -> None:
         """Let go of the pipeline."""
@@ -287,18 +293,6 @@ def interrupt(number: int) -> None:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """What dlt warns of in tables that are ours, nobody can mend: JSON comes as text in Arrow."""
-    logger = logging.getLogger("dlt")
-    before = logger.level
-    logger.setLevel(max(before, logging.ERROR))
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
-
-
-@contextlib.contextmanager
 def _our_signals(pipeline: Any) -> Iterator[None]:
     """Keep dlt from taking over the signals: one that comes late in a load it would swallow."""
     from dlt.common.runtime import signals
@@ -310,15 +304,3 @@ def _our_signals(pipeline: Any) -> Iterator[None]:
     finally:
         runtime.intercept_signals = before
         signals.set_received_signal(0)
-
-
-def _conceal(value: Any, name: str = "") -> None:
-    """Passwords and tokens of a destination's block are secrets of this process."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            _conceal(inner, str(key))
-    elif isinstance(value, str) and "://" in value:
-        user, at, _ = value.partition("://")[2].rpartition("@")
-        conceal(user.partition(":")[2] if at else "")
-    elif isinstance(value, str) and _SECRET.search(name):
-        conceal(value)

@@ -8,15 +8,18 @@ from collections.abc import Iterator
 from ..config import Config
 from ..errors import Cancelled, ConfigError, FilehaulError, TemporaryError
 from ..redact import redact
+from .quiet import quietly
 
 _MOST = 400
+_OURS = {name: f"filehaul[{name}]" for name in ("postgres", "ducklake")}
 
 
 @contextlib.contextmanager
 def explained(config: Config) -> Iterator[None]:
     """Translate what dlt raises; an error of ours that went through it comes out as it was."""
     try:
-        yield
+        with quietly():
+            yield
     except FilehaulError:
         raise
     except Exception as problem:
@@ -63,7 +66,7 @@ def _translated(problem: Exception, config: Config) -> FilehaulError:
         return ConfigError(
             f"the destination {name} needs packages that are not installed",
             where=where,
-            hint=f'pip install "dlt[{name}]"',
+            hint=f'pip install "{_OURS.get(name, f"dlt[{name}]")}"',
         )
     unknown = _cause(problem, UnknownDestinationModule)
     if unknown is not None:

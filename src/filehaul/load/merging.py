@@ -67,6 +67,19 @@ class Merging:
         """
         return _strategy("upsert" if "upsert" in self.able else "delete-insert")
 
+    @property
+    def merges(self) -> bool:
+        """Whether it merges rows at all."""
+        return self.cannot("merge") is None
+
+    def own(self, keyed: bool) -> Any:
+        """The write disposition of a table of ours. Where nothing can be merged, the tables with
+        a key are written anew each time: the ledger has all of their rows.
+        """
+        if not keyed:
+            return "append"
+        return self.plain() if self.merges else "replace"
+
     def disposition(self, how: How, keys: Sequence[str], hard: bool, given: Any) -> Any:
         """dlt's write disposition for a catalogue."""
         if how == "history":

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from ..config import Resource
 from ..fields import TEXT
+from ..fields.shape import arrow_type
 from ..ledger import Ledger
 from . import tables
 from .merging import DELETED_AT, ROW_VERSION, How, Merging, how_of
 from .spool import Spool
+
+# More rows than that go in several packages: what a merge needs of memory and of the disk grows
+# with its package, not with the catalogue.
+PACKAGE_ROWS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -42,22 +48,53 @@ class Catalogue:
         return self.how or how_of(self.resource)
 
 
+class Share:
+    """A catalogue's rows, package by package. Only rows that are merged may be split: what is
+    appended or replaced must come at once, or a kill would double or halve it.
+    """
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        self.left = catalogue.spool.rows
+        self._tables = catalogue.spool.tables(catalogue.types)
+
+    @property
+    def is_too_large(self) -> bool:
+        """Whether it has more rows than the rest of it may have in one package."""
+        return self.left > PACKAGE_ROWS and self.catalogue.loads_by in ("merge", "history")
+
+    def tables(self) -> Iterator[Any]:
+        """The next package's tables."""
+        room = PACKAGE_ROWS if self.is_too_large else self.left
+        while room > 0:
+            table = next(self._tables)
+            room -= table.num_rows
+            self.left -= table.num_rows
+            yield table
+
+
 class Package:
-    """What goes in one package. ``load_id``: known once dlt has begun to extract it."""
+    """What goes in one package. ``load_id``: known once dlt has begun to extract it.
+
+    ``own``: our own tables that are in it, with rows or bare. ``listings``: whose rows are all in
+    the destination once this package is.
+    """
 
     def __init__(
         self,
         connection: str,
         target: str,
         ledger: Ledger,
-        catalogues: Sequence[Catalogue],
-        waiting: dict[str, int],
+        shares: Sequence[Share],
+        own: Sequence[str] = (),
+        listings: Sequence[Catalogue] = (),
     ) -> None:
         self.connection = connection
         self.target = target
         self.ledger = ledger
-        self.catalogues = catalogues
-        self.waiting = waiting
+        self.shares = shares
+        self.own = own
+        self.listings = listings
         self.load_id: str | None = None
 
     def source(self, merging: Merging, url: Callable[[str, str], str]) -> Any:
@@ -67,8 +104,8 @@ class Package:
         """
         import dlt
 
-        resources = [self._catalogue(catalogue, merging) for catalogue in self.catalogues]
-        resources += [self._table(name, merging, url) for name in self.waiting]
+        resources = [self._catalogue(share, merging) for share in self.shares]
+        resources += [self._table(name, merging, url) for name in self.own]
 
         @dlt.source(name=source_name(self.connection))
         def filehaul_package() -> Any:
@@ -82,22 +119,24 @@ class Package:
             from dlt.common.storages.load_package import load_package_state
 
             load_id = str(load_package_state()["load_id"])
-            listings = [(c.resource.name, c.listing) for c in self.catalogues]
-            self.ledger.packages.begin(load_id, self.target, listings)
+            listings = [(c.resource.name, c.listing) for c in self.listings]
+            self.ledger.packages.begin(load_id, self.target, listings, bool(self.own))
             self.load_id = load_id
         return self.load_id
 
-    def _catalogue(self, catalogue: Catalogue, merging: Merging) -> Any:
+    def _catalogue(self, share: Share, merging: Merging) -> Any:
         import dlt
 
-        never_null = (*catalogue.keys, ROW_VERSION)
+        catalogue = share.catalogue
+        resource, how, keys = catalogue.resource, catalogue.loads_by, catalogue.keys
 
         def rows() -> Iterator[Any]:
             load_id = self._begin()
-            for table in catalogue.spool.tables(catalogue.types):
-                yield with_load_id(table, load_id, never_null)
+            if not share.left:
+                yield with_load_id(bare(catalogue.types), load_id, (*keys, ROW_VERSION))
+            for table in share.tables():
+                yield with_load_id(table, load_id, (*keys, ROW_VERSION))
 
-        resource, how, keys = catalogue.resource, catalogue.loads_by, catalogue.keys
         history = how == "history"
         return dlt.resource(
             rows,
@@ -115,17 +154,20 @@ class Package:
         import dlt
 
         keys = tables.KEYS.get(name)
+        how = merging.own(bool(keys))
 
         def rows() -> Iterator[Any]:
             load_id = self._begin()
-            for table in tables.rows(self.ledger, name, self.connection, url):
+            found = tables.rows(self.ledger, name, self.connection, url, how == "replace")
+            first = next(found, None) or bare(tables.TABLES[name])
+            for table in chain((first,), found):
                 yield with_load_id(table, load_id, keys or ())
 
         return dlt.resource(
             rows,
             name=name,
             primary_key=keys,  # type: ignore[arg-type]
-            write_disposition=merging.plain() if keys else "append",
+            write_disposition=how,
             columns=hints(tables.TABLES[name], keys or ()),
         )
 
@@ -133,6 +175,13 @@ class Package:
 def source_name(connection: str) -> str:
     """The name of our dlt source and its schema: it tells our packages from dlt's engine's."""
     return f"filehaul_{connection}".replace("-", "_")
+
+
+def bare(types: dict[str, str]) -> Any:
+    """A table without rows: people's SQL runs before the first of them has come."""
+    import pyarrow as pa
+
+    return pa.table({name: pa.nulls(0, arrow_type(type_)) for name, type_ in types.items()})
 
 
 def with_load_id(table: Any, load_id: str, keys: Sequence[str]) -> Any:
