@@ -18,6 +18,7 @@ from .spool import Spool
 # More rows than that go in several packages: what a merge needs of memory and of the disk grows
 # with its package, not with the catalogue.
 PACKAGE_ROWS = 1_000_000
+SOURCE = "filehaul_"
 
 
 @dataclass(frozen=True)
@@ -174,7 +175,7 @@ class Package:
 
 def source_name(connection: str) -> str:
     """The name of our dlt source and its schema: it tells our packages from dlt's engine's."""
-    return f"filehaul_{connection}".replace("-", "_")
+    return f"{SOURCE}{connection}".replace("-", "_")
 
 
 def bare(types: dict[str, str]) -> Any:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..errors import ConfigError
 from ..ledger import Ledger
 from . import tables
 from .merging import how_of
-from .package import source_name
+from .package import SOURCE, source_name
 
 if TYPE_CHECKING:
     from .destination import Destination
@@ -25,11 +26,29 @@ def settle(destination: Destination, ledger: Ledger) -> list[str]:
     """Make good what an earlier run left, and compare. Returns what was noticed, in words."""
     destination.refuse()
     with destination.connected():
+        _belongs_to_us(destination)
         noticed, start_over = _settle(destination, ledger)
     if start_over:
         destination.start_over()
     ledger.set_meta("target", destination.target)
     return noticed
+
+
+def _belongs_to_us(destination: Destination) -> None:
+    """Where nothing can be merged, our own tables are written anew each time, and what another
+    connection has in them would be gone.
+    """
+    if destination.merging.merges or not destination.answers_sql:
+        return
+    own = source_name(destination.config.name)
+    for (name,) in destination.sql("SELECT DISTINCT schema_name FROM {table}") or ():
+        if name != own and name.startswith(SOURCE):
+            raise ConfigError(
+                f"the dataset {destination.config.dataset} belongs to the connection"
+                f" {name.removeprefix(SOURCE)}",
+                where=f"dataset in {destination.config.source}",
+                hint="name another dataset: this destination cannot merge two connections' rows",
+            )
 
 
 def _settle(destination: Destination, ledger: Ledger) -> tuple[list[str], bool]:
