@@ -76,12 +76,14 @@ def dlt_engine(config: Config) -> Any:
 def _resource(config: Config, resource: Resource, clock: Clock | None) -> Any:
     import dlt
 
+    from .load.quiet import hints_unsaid
+
     def rows() -> Iterator[Any]:
         schema = dlt.current.source_schema()
         naming = schema.naming.normalize_identifier
         known = _known_types(schema, naming(resource.name))
         shape = Shape(resource, naming, known)
-        with connect(config, clock) as http:
+        with connect(config, clock) as http, hints_unsaid(resource.name):
             yield from _tables(Listing(resource, config.client, http), shape)
 
     disposition: Any = resource.write_disposition
@@ -91,6 +93,7 @@ def _resource(config: Config, resource: Resource, clock: Clock | None) -> Any:
         primary_key=resource.keys or None,  # type: ignore[arg-type]
         write_disposition=disposition,
         selected=resource.selected,
+        schema_contract=resource.schema_contract,  # type: ignore[arg-type]
     )
 
 

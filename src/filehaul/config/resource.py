@@ -28,7 +28,6 @@ DLT_RESOURCE_KEYS = frozenset(
         "parent",
         "processing_steps",
         "references",
-        "schema_contract",
         "table_format",
         "table_name",
     }
@@ -36,6 +35,7 @@ DLT_RESOURCE_KEYS = frozenset(
 DLT_ENDPOINT_KEYS = frozenset({"auth", "data", "incremental", "response_actions"})
 
 
+_Contract = Literal["evolve", "freeze", "discard_row", "discard_value"]
 _DISPOSITIONS = ("append", "merge", "replace")
 _STRATEGIES = ("delete-insert", "upsert")
 
@@ -84,6 +84,13 @@ class Resource(Model):
     )
     write_disposition: Literal["append", "merge", "replace"] | dict[str, Any] = Field(
         "append", description="as in dlt; merge needs a primary_key"
+    )
+    schema_contract: (
+        _Contract | dict[Literal["tables", "columns", "data_type"], _Contract] | None
+    ) = Field(
+        None,
+        description="as in dlt: what becomes of new columns and of values of another type: "
+        "evolve, freeze, discard_row, discard_value",
     )
     selected: bool = Field(True, description="false: not listed")
     fields: Fields | None = Field(None, description="neutral column: path in the record")

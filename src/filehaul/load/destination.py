@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote_from_bytes
 
-from ..config import Config
+from ..config import Config, Resource
 from ..config.agree import duckdb_file
 from ..errors import ConfigError, TemporaryError
 from ..ledger import Ledger
@@ -51,11 +51,12 @@ class Destination:
         """The dlt pipeline, made when it is first needed."""
         if self._pipeline is None:
             with explained(self.config):
+                wake_dlt()
+            with explained(self.config):
                 self._pipeline = self._make()
         return self._pipeline
 
     def _make(self) -> Any:
-        wake_dlt()
         import dlt
 
         self.working_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -206,7 +207,7 @@ class Destination:
         for catalogue in full:
             name = catalogue.resource.name
             loaded.rows[name] = loaded.rows.get(name, 0) + catalogue.spool.rows
-        full += [c for c in catalogues if c not in full and not self._knows(c.resource.name)]
+        full += [c for c in catalogues if c not in full and self._may_be_bare(c.resource)]
         shares = [Share(catalogue) for catalogue in full]
         own = [name for name in self._own_tables() if name in waiting or not self._knows(name)]
         while large := [share for share in shares if share.is_too_large]:
@@ -239,6 +240,12 @@ class Destination:
         if any(resource.content for resource in self.config.resources):
             return list(tables.TABLES)
         return [name for name in tables.TABLES if name not in tables.OF_CONTENT]
+
+    def _may_be_bare(self, resource: Resource) -> bool:
+        """Whether to make this table before its first row. Not where a contract holds: dlt lets
+        only the first rows of a table bring its columns.
+        """
+        return resource.schema_contract is None and not self._knows(resource.name)
 
     def _knows(self, name: str) -> bool:
         """Whether dlt has brought this table to the destination before."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..config import Resource
 from ..fields import TEXT
-from ..fields.shape import arrow_type
+from ..fields.columns import VARIANT, arrow_type
 from ..ledger import Ledger
 from . import tables
 from .merging import DELETED_AT, ROW_VERSION, How, Merging, how_of
@@ -149,6 +149,7 @@ class Package:
                 how, keys, catalogue.hard, resource.write_disposition
             ),
             columns=_catalogue_hints(catalogue),
+            schema_contract=resource.schema_contract,  # type: ignore[arg-type]
         )
 
     def _table(self, name: str, merging: Merging, url: Callable[[str, str], str]) -> Any:
@@ -208,8 +209,12 @@ def _catalogue_hints(catalogue: Catalogue) -> dict[str, Any]:
 
 
 def hints(types: dict[str, str], keys: Sequence[str]) -> dict[str, Any]:
-    """Column hints for dlt: every type is pinned, only the key may not be null."""
-    return {
-        name: {"name": name, "data_type": type_, "nullable": name not in keys}
-        for name, type_ in types.items()
-    }
+    """Column hints for dlt: every type is pinned, only the key may not be null. A column for
+    values of another type is a variant: a contract about types is about it.
+    """
+    made: dict[str, Any] = {}
+    for name, type_ in types.items():
+        made[name] = {"name": name, "data_type": type_, "nullable": name not in keys}
+        if name.endswith(VARIANT):
+            made[name]["variant"] = True
+    return made

@@ -38,7 +38,7 @@ def quietly() -> Iterator[None]:
     """
     logger = logging.getLogger("dlt")
     before = logger.level
-    if _LOG_LEVEL in os.environ or before >= logging.CRITICAL:
+    if _LOG_LEVEL in os.environ or before == logging.NOTSET:  # dlt has not set it up yet
         yield
         return
     logger.setLevel(logging.CRITICAL)
@@ -46,3 +46,27 @@ def quietly() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(before)
+
+
+class _HintsOf(logging.Filter):
+    """Holds back what dlt says of one resource's hints."""
+
+    def __init__(self, resource: str) -> None:
+        super().__init__()
+        self._begin = f"In resource: {resource}, when merging arrow schema"
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not record.getMessage().startswith(self._begin)
+
+
+@contextlib.contextmanager
+def hints_unsaid(resource: str) -> Iterator[None]:
+    """While a resource of ours is extracted in someone else's pipeline: JSON comes as text in
+    Arrow and is hinted as JSON, which dlt tells of once a table, and nobody can mend.
+    """
+    logger, one = logging.getLogger("dlt"), _HintsOf(resource)
+    logger.addFilter(one)
+    try:
+        yield
+    finally:
+        logger.removeFilter(one)
