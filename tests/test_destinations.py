@@ -12,10 +12,13 @@ import pytest
 
 from by_hand import GONE, ByHand, bare_config
 from destinations import MERGING, Place, parquet, place
+from filehaul.config import load_config
 from filehaul.errors import ConfigError
+from filehaul.load import Destination
 from filehaul.testing import FakeFile, FakeVendor, Fault
-from hauling import config_for, files, haul, numbers, sync
+from hauling import config_for, files, haul, names_in, numbers, sync
 from servers import OutOfReach, postgres
+from test_load_kills import MOMENTS, killed
 
 pytestmark = pytest.mark.xdist_group("destinations")  # one process starts the server
 
@@ -217,6 +220,24 @@ def test_files_cannot_merge_and_that_is_said_first(there: Place) -> None:
 
 
 @each("filesystem")
+def test_what_dlt_lists_is_refused_too(there: Place) -> None:
+    """A resource of dlt's engine that merges into plain files is refused; as a Delta table not."""
+    more = {"name": "details", "processing_steps": [], "table_format": "delta"}
+    with FakeVendor(files("a")) as vendor:
+        config = config_for(vendor, destination=there.block, write_disposition="replace")
+        config["resources"].append({**config["resources"][0], **more})
+        del config["resources"][1]["content"]
+        config["resources"][1]["write_disposition"] = "merge"
+        with Destination(load_config(config)) as destination:
+            destination.refuse()
+        del config["resources"][1]["table_format"]
+        with pytest.raises(ConfigError, match="filesystem cannot merge rows") as caught:
+            sync(config)
+        assert vendor.request_count == 0
+    assert "'details'" in caught.value.where
+
+
+@each("filesystem")
 def test_a_folder_of_files_belongs_to_one_connection(there: Place) -> None:
     """Its tables of receipts are written anew each time: another connection is refused."""
     with FakeVendor(files("a")) as vendor:
@@ -227,6 +248,38 @@ def test_a_folder_of_files_belongs_to_one_connection(there: Place) -> None:
         assert report.error is not None
         assert "belongs to the connection acme" in report.error.message
         assert sync(config).error is None
+
+
+# -- kills -----------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@each("postgres", "ducklake")
+@pytest.mark.parametrize(
+    "moment", ["extracted", "half of the jobs are done", "loaded, and not confirmed"]
+)
+def test_killed_in_a_load(there: Place, moment: str) -> None:
+    """Dead while rows are on their way to another destination: whole after the next run."""
+    with vendor_of("a", "b") as vendor:
+        config = config_for(vendor, destination=there.block)
+        killed(config, MOMENTS[moment])
+        sync(config)
+        assert sync(config).rows == 0
+    for table, rows in {"files": 4, "transfers": 4, "rejected": 1, "transfer_errors": 1}.items():
+        key = "key" if table == "rejected" else "file_id"
+        query = f"SELECT count(*), count(DISTINCT {key}) FROM {{table}}"
+        assert there.rows(config, query, table) == [(rows, rows)], table
+    loads = "SELECT count(*) = count(DISTINCT load_id) FROM {table} WHERE status = 0"
+    assert there.rows(config, loads, "_dlt_loads") == [(True,)]
+
+
+@each("ducklake")
+def test_the_lake_works_within_its_limit(there: Place) -> None:
+    """memory_limit holds for the DuckDB at work on the lake, and it is beside the config."""
+    config = {**bare_config(there.block), "memory_limit": "300MB"}
+    query = "SELECT current_setting('memory_limit')"
+    assert there.rows(config, query) == [("286.1 MiB",)]
+    assert {"acme.ducklake", "acme.lake"} <= set(names_in())
 
 
 # -- before the first row ----------------------------------------------------------------------

@@ -21,7 +21,7 @@ from ..ledger import Ledger
 from . import standing, tables
 from .chosen import chosen
 from .explain import explained
-from .merging import Merging, hard_of, how_of
+from .merging import Merging, asked_of_dlt, hard_of, how_of, merging_of
 from .package import Catalogue, Package, Share, source_name
 from .quiet import wake_dlt
 
@@ -133,16 +133,11 @@ class Destination:
     @cached_property
     def merging(self) -> Merging:
         """How it merges rows."""
-        from dlt.common.destination.utils import prepare_load_table
+        return self._merging(None)
 
+    def _merging(self, table_format: str | None) -> Merging:
         with explained(self.config):
-            capabilities = self.pipeline.destination.capabilities()
-        able = capabilities.supported_merge_strategies or ()
-        if capabilities.merge_strategies_selector is not None:
-            table: Any = {"name": "files", "columns": {}, "write_disposition": "merge"}
-            table = prepare_load_table({"files": table}, table, capabilities)
-            able = capabilities.merge_strategies_selector(able, table_schema=table)
-        return Merging(tuple(able), capabilities.escape_identifier or str)
+            return merging_of(self.pipeline.destination, table_format)
 
     def refuse(self) -> None:
         """dlt appends, without a word, where a destination cannot merge: ConfigError instead, for
@@ -150,13 +145,18 @@ class Destination:
         """
         for one in self.config.resources:
             cannot = self.merging.cannot(how_of(one), hard_of(one), one.write_disposition)
-            if cannot is not None:
-                kind = self.pipeline.destination.destination_type.rpartition(".")[2]
-                raise ConfigError(
-                    f"the destination {kind} cannot {cannot}",
-                    where=f"the resource {one.name!r} in {self.config.source}",
-                    hint="append or replace; or a destination that can: duckdb, postgres, ducklake",
-                )
+            self._refuse(one.name, cannot)
+        for name, given, table_format in asked_of_dlt(self.config):
+            self._refuse(name, self._merging(table_format).cannot_by(given))
+
+    def _refuse(self, resource: str, cannot: str | None) -> None:
+        if cannot is not None:
+            kind = self.pipeline.destination.destination_type.rpartition(".")[2]
+            raise ConfigError(
+                f"the destination {kind} cannot {cannot}",
+                where=f"the resource {resource!r} in {self.config.source}",
+                hint="append or replace; or a destination that can: duckdb, postgres, ducklake",
+            )
 
     @contextlib.contextmanager
     def connected(self) -> Iterator[None]:

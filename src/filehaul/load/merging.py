@@ -10,11 +10,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ..config import Resource
+from ..config import Config, Resource
 
 How = Literal["merge", "append", "replace", "history"]
 
@@ -31,6 +31,34 @@ def how_of(resource: Resource) -> How:
 def hard_of(_resource: Resource) -> bool:
     """Whether rows that the vendor no longer has are to go from the table."""
     return False
+
+
+def asked_of_dlt(config: Config) -> Iterator[tuple[str, Any, str | None]]:
+    """Name, write disposition and table format of each resource that dlt's engine lists."""
+    defaults = config.raw.get("resource_defaults") or {}
+    for one in config.dlt_resources:
+        found: list[Any] = []
+        for key in ("write_disposition", "table_format"):
+            if isinstance(one.block, Mapping):
+                found.append(one.block.get(key, defaults.get(key)))
+            else:  # dlt's own resource object
+                found.append(getattr(one.block, key, None))
+        yield one.name, found[0], found[1] if isinstance(found[1], str) else None
+
+
+def merging_of(destination: Any, table_format: str | None) -> Merging:
+    """How dlt's destination merges into tables of this format (None: its usual one)."""
+    from dlt.common.destination.utils import prepare_load_table
+
+    capabilities = destination.capabilities()
+    able = capabilities.supported_merge_strategies or ()
+    if capabilities.merge_strategies_selector is not None:
+        table: Any = {"name": "files", "columns": {}, "write_disposition": "merge"}
+        if table_format is not None:
+            table["table_format"] = table_format
+        table = prepare_load_table({"files": table}, table, capabilities)
+        able = capabilities.merge_strategies_selector(able, table_schema=table)
+    return Merging(tuple(able), capabilities.escape_identifier or str)
 
 
 @dataclass(frozen=True)
@@ -66,6 +94,16 @@ class Merging:
         has it, the fastest exact one, since our keys are unique and never null.
         """
         return _strategy("upsert" if "upsert" in self.able else "delete-insert")
+
+    def cannot_by(self, given: Any) -> str | None:
+        """The same for a write disposition of dlt's."""
+        named = given.get("strategy") if isinstance(given, Mapping) else None
+        disposition = given.get("disposition") if isinstance(given, Mapping) else given
+        if disposition != "merge":
+            return None
+        if named is not None:
+            return None if named in self.able else f"merge by {named}"
+        return None if self.able else "merge rows: each change would be one more row"
 
     @property
     def merges(self) -> bool:
