@@ -12,9 +12,10 @@ import pytest
 
 from by_hand import GONE, ByHand, bare_config
 from destinations import MERGING, Place, parquet, place
+from filehaul.check import check
 from filehaul.config import load_config
 from filehaul.errors import ConfigError
-from filehaul.load import Destination
+from filehaul.load import examined
 from filehaul.testing import FakeFile, FakeVendor, Fault
 from hauling import config_for, files, haul, names_in, numbers, sync
 from servers import OutOfReach, postgres
@@ -212,6 +213,9 @@ def test_files_cannot_merge_and_that_is_said_first(there: Place) -> None:
     with FakeVendor(files("a")) as vendor:
         with pytest.raises(ConfigError) as caught:
             sync(config_for(vendor, destination=there.block))
+        *_, last = check(config_for(vendor, destination=there.block))
+        assert last.what == "destination"
+        assert last.error is not None
         assert vendor.request_count == 0
     assert "filesystem cannot merge rows" in caught.value.message
     assert "'files'" in caught.value.where
@@ -228,8 +232,9 @@ def test_what_dlt_lists_is_refused_too(there: Place) -> None:
         config["resources"].append({**config["resources"][0], **more})
         del config["resources"][1]["content"]
         config["resources"][1]["write_disposition"] = "merge"
-        with Destination(load_config(config)) as destination:
-            destination.refuse()
+        assert examined(load_config(config)) == (
+            "filesystem, dataset acme_data: appends and replaces only"
+        )
         del config["resources"][1]["table_format"]
         with pytest.raises(ConfigError, match="filesystem cannot merge rows") as caught:
             sync(config)
@@ -243,7 +248,7 @@ def test_a_folder_of_files_belongs_to_one_connection(there: Place) -> None:
     with FakeVendor(files("a")) as vendor:
         config = config_for(vendor, destination=there.block, write_disposition="replace")
         sync(config)
-        report = haul({**config, "name": "second", "dataset": "acme_data"})
+        report = haul({**config, "name": "second", "dataset": "acme_data", "sink": "others"})
         assert report.exit_code == 4
         assert report.error is not None
         assert "belongs to the connection acme" in report.error.message

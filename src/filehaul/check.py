@@ -15,6 +15,7 @@ from .fields import NEUTRAL_TYPES, Rows, Shape, roles_of
 from .http import Http, Request
 from .http.origins import resolve
 from .listing import Listing
+from .load import examined
 from .models import Page
 from .pagination import smaller
 from .paths import MISSING, record_path
@@ -62,6 +63,11 @@ def check(config: Config | Mapping[str, Any] | str | Path) -> Iterator[Finding]:
     yield Finding("places", _places(loaded))
     for one in loaded.dlt_resources:
         yield Finding("engine", f"{one.name}: dlt's engine, because {one.reason}")
+    try:
+        yield Finding("destination", examined(loaded))
+    except FilehaulError as problem:
+        yield _failed("destination", problem)
+        return
     with connect(loaded) as http:
         steps = [_token(http, loaded)]
         steps += [_resource(http, loaded, resource) for resource in loaded.resources]

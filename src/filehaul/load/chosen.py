@@ -10,6 +10,9 @@ from typing import Any
 from ..config import Config
 from ..config.agree import duckdb_file, ducklake_places
 from ..redact import conceal
+from .explain import explained
+from .merging import merging_of, refuse
+from .quiet import wake_dlt
 
 _SECRET = re.compile(r"password|passphrase|secret|token|key", re.IGNORECASE)
 
@@ -36,10 +39,32 @@ def chosen(config: Config) -> Any:
     return dlt.destination(str(given["type"]), **arguments)
 
 
+def examined(config: Config) -> str:
+    """The destination in words, without touching it. Raises ConfigError for what it cannot do."""
+    with explained(config):
+        wake_dlt()
+    with explained(config):
+        destination = chosen(config)
+        refuse(config, destination)
+        merges = merging_of(destination).merges
+    kind = destination.destination_type.rpartition(".")[2]
+    able = "merges, appends and replaces" if merges else "appends and replaces only"
+    return f"{kind}, dataset {config.dataset}: {able}"
+
+
+def make_places(config: Config) -> None:
+    """The folders that a destination on this machine needs."""
+    file, block = duckdb_file(config), config.settings.destination
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    elif block == "ducklake" or (isinstance(block, dict) and block.get("type") == "ducklake"):
+        for place in ducklake_places(config):
+            place.parent.mkdir(parents=True, exist_ok=True)
+
+
 def _duckdb(config: Config, file: Path) -> Any:
     from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
-    file.parent.mkdir(parents=True, exist_ok=True)
     credentials = DuckDbCredentials(str(file))
     credentials.global_config = {"memory_limit": config.settings.memory_limit}
     return credentials
@@ -52,8 +77,6 @@ def _ducklake(config: Config, given: Any) -> Any:
     from dlt.destinations.impl.ducklake.configuration import DuckLakeCredentials
 
     catalog, storage = ducklake_places(config)
-    for place in (catalog.parent, storage):
-        place.mkdir(parents=True, exist_ok=True)
     credentials = DuckLakeCredentials(
         **{
             "catalog": f"duckdb:///{catalog}",

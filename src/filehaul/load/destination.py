@@ -16,12 +16,12 @@ from urllib.parse import quote_from_bytes
 
 from ..config import Config, Resource
 from ..config.agree import duckdb_file
-from ..errors import ConfigError, TemporaryError
+from ..errors import TemporaryError
 from ..ledger import Ledger
 from . import standing, tables
-from .chosen import chosen
+from .chosen import chosen, make_places
 from .explain import explained
-from .merging import Merging, asked_of_dlt, hard_of, how_of, merging_of
+from .merging import Merging, merging_of
 from .package import Catalogue, Package, Share, source_name
 from .quiet import wake_dlt
 
@@ -60,6 +60,7 @@ class Destination:
         import dlt
 
         self.working_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_places(self.config)
         return dlt.pipeline(
             pipeline_name=f"filehaul_{self.config.name}",
             destination=chosen(self.config),
@@ -133,30 +134,8 @@ class Destination:
     @cached_property
     def merging(self) -> Merging:
         """How it merges rows."""
-        return self._merging(None)
-
-    def _merging(self, table_format: str | None) -> Merging:
         with explained(self.config):
-            return merging_of(self.pipeline.destination, table_format)
-
-    def refuse(self) -> None:
-        """dlt appends, without a word, where a destination cannot merge: ConfigError instead, for
-        anything that the config asks and this destination cannot do.
-        """
-        for one in self.config.resources:
-            cannot = self.merging.cannot(how_of(one), hard_of(one), one.write_disposition)
-            self._refuse(one.name, cannot)
-        for name, given, table_format in asked_of_dlt(self.config):
-            self._refuse(name, self._merging(table_format).cannot_by(given))
-
-    def _refuse(self, resource: str, cannot: str | None) -> None:
-        if cannot is not None:
-            kind = self.pipeline.destination.destination_type.rpartition(".")[2]
-            raise ConfigError(
-                f"the destination {kind} cannot {cannot}",
-                where=f"the resource {resource!r} in {self.config.source}",
-                hint="append or replace; or a destination that can: duckdb, postgres, ducklake",
-            )
+            return merging_of(self.pipeline.destination)
 
     @contextlib.contextmanager
     def connected(self) -> Iterator[None]:
@@ -242,10 +221,12 @@ class Destination:
         return [name for name in tables.TABLES if name not in tables.OF_CONTENT]
 
     def _may_be_bare(self, resource: Resource) -> bool:
-        """Whether to make this table before its first row. Not where a contract holds: dlt lets
-        only the first rows of a table bring its columns.
+        """Whether to make this table before its first row. Not where its columns are the vendor's,
+        nor where a contract holds: dlt lets only the first rows of a table bring its columns.
         """
-        return resource.schema_contract is None and not self._knows(resource.name)
+        if resource.fields is None or resource.schema_contract is not None:
+            return False
+        return not self._knows(resource.name)
 
     def _knows(self, name: str) -> bool:
         """Whether dlt has brought this table to the destination before."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ..config import Config, Resource
+from ..errors import ConfigError
 
 How = Literal["merge", "append", "replace", "history"]
 
@@ -46,7 +47,28 @@ def asked_of_dlt(config: Config) -> Iterator[tuple[str, Any, str | None]]:
         yield one.name, found[0], found[1] if isinstance(found[1], str) else None
 
 
-def merging_of(destination: Any, table_format: str | None) -> Merging:
+def refuse(config: Config, destination: Any) -> None:
+    """dlt appends, without a word, where a destination cannot merge: ConfigError instead, for
+    anything that the config asks and dlt's ``destination`` cannot do. Asks it nothing.
+    """
+    able = merging_of(destination)
+    found = [
+        (one.name, able.cannot(how_of(one), hard_of(one), one.write_disposition))
+        for one in config.resources
+    ]
+    for name, given, table_format in asked_of_dlt(config):
+        found.append((name, merging_of(destination, table_format).cannot_by(given)))
+    for name, cannot in found:
+        if cannot is not None:
+            kind = destination.destination_type.rpartition(".")[2]
+            raise ConfigError(
+                f"the destination {kind} cannot {cannot}",
+                where=f"the resource {name!r} in {config.source}",
+                hint="append or replace; or a destination that can: duckdb, postgres, ducklake",
+            )
+
+
+def merging_of(destination: Any, table_format: str | None = None) -> Merging:
     """How dlt's destination merges into tables of this format (None: its usual one)."""
     from dlt.common.destination.utils import prepare_load_table
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from ..errors import ConfigError
 from ..ledger import Ledger
 from . import tables
-from .merging import how_of
+from .explain import explained
+from .merging import how_of, refuse
 from .package import SOURCE, source_name
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ _ASKED = 500  # values in one statement
 
 def settle(destination: Destination, ledger: Ledger) -> list[str]:
     """Make good what an earlier run left, and compare. Returns what was noticed, in words."""
-    destination.refuse()
+    with explained(destination.config):
+        refuse(destination.config, destination.pipeline.destination)
     with destination.connected():
         _belongs_to_us(destination)
         noticed, start_over = _settle(destination, ledger)
