@@ -85,18 +85,18 @@ class Resource(Model):
     write_disposition: Literal["append", "merge", "replace"] | dict[str, Any] = Field(
         "append", description="as in dlt; merge needs a primary_key"
     )
+    selected: bool = Field(True, description="false: not listed")
+    fields: Fields | None = Field(None, description="neutral column: path in the record")
+    content: Content | None = Field(None, description="left out: the catalogue only")
+    raw: bool = Field(
+        False, description="beside the fields, keep the vendor's record as JSON in column raw"
+    )
     schema_contract: (
         _Contract | dict[Literal["tables", "columns", "data_type"], _Contract] | None
     ) = Field(
         None,
         description="as in dlt: what becomes of new columns and of values of another type: "
         "evolve, freeze, discard_row, discard_value",
-    )
-    selected: bool = Field(True, description="false: not listed")
-    fields: Fields | None = Field(None, description="neutral column: path in the record")
-    content: Content | None = Field(None, description="left out: the catalogue only")
-    raw: bool = Field(
-        False, description="beside the fields, keep the vendor's record as JSON in column raw"
     )
 
     @field_validator("write_disposition")
