@@ -9,11 +9,12 @@ from datetime import datetime, timezone
 from typing import Any
 
 from .config import Config, Resource
+from .deletes import Deletes, Outcome
 from .errors import FilehaulError, VendorError
 from .fields import TEXT, TIMESTAMP, Reject, Roles, Rows, Shape, roles_of
 from .http import Http
 from .http.origins import resolve
-from .ledger import FileNote, Ledger, micros, moment
+from .ledger import FileNote, Ledger, Withheld, micros, moment
 from .listing import Listing
 from .load import Catalogue, Spool
 from .load.signed import without_signatures
@@ -42,6 +43,7 @@ class Listed:
     files: int = 0
     rejects: list[Reject] = field(default_factory=list)
     error: FilehaulError | None = None
+    deletes: Outcome = field(default_factory=Outcome)
 
 
 class Catalogist:
@@ -55,11 +57,13 @@ class Catalogist:
         ledger: Ledger,
         naming: Callable[[str], str],
         watch: Callable[[int], None] = lambda _rows: None,
+        accept: Withheld | None = None,
     ) -> None:
         self.config = config
         self.resource = resource
         self.ledger = ledger
         self.watch = watch
+        self.accept = accept
         self.listing = Listing(resource, config.client, http)
         self.shape = Shape(resource, naming, ledger.columns(resource.name))
         self.listing_id = uuid.uuid4().hex
@@ -70,9 +74,9 @@ class Catalogist:
         self.number = 0
         self.rows = 0
         self.started = datetime.now(timezone.utc)
-        # Without keys, or where every listing is loaded whole, there is nothing to compare.
+        # Where nobody asks later what was there, and every row is loaded, nothing is compared.
         self.compares = bool(resource.keys) and (
-            resource.disposition == "merge" or resource.content is not None
+            resource.gone != "none" or resource.content is not None
         )
         self.loads_all = resource.disposition != "merge"
 
@@ -260,6 +264,21 @@ class Catalogist:
             why_not=why_not,
         )
         self.ledger.end_listing(self.number, summary)
+        deletes = self._deletes(summary.complete)
         types = {**self.shape.types, **OUR_COLUMNS}
         catalogue = Catalogue(self.resource, self.number, self.spool, types, self.shape.keys)
-        return Listed(self.number, summary, catalogue, unique, self.rejects, error)
+        return Listed(self.number, summary, catalogue, unique, self.rejects, error, deletes)
+
+    def _deletes(self, whole: bool) -> Outcome:
+        """Tombstones for what is gone."""
+        if self.resource.gone == "none":
+            return Outcome()
+        confirm = self.resource.deletes.confirm or _confirm(self.config, self.resource)
+        deletes = Deletes(self.config, self.resource, self.ledger, confirm, self.accept)
+        return deletes.after(self.number, self.listing_id, self.started, whole)
+
+
+def _confirm(config: Config, resource: Resource) -> int:
+    """Complete listings that must miss a file: numbered pages may shift, and nobody sees it."""
+    block = resource.endpoint.paginator or config.client.paginator
+    return 2 if block is not None and block.type == "page_number" else 1

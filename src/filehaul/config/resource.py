@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from .base import Headers, Model, Path, refuse_unknown
 from .model import Content, Fields
 from .paginators import Paginator
+from .sync_types import DISPOSITIONS, WITH_TOMBSTONES, Deletes, SyncType
 
 _Key = Annotated[str, Field(min_length=1)]
 
@@ -85,6 +86,12 @@ class Resource(Model):
     write_disposition: Literal["append", "merge", "replace"] | dict[str, Any] = Field(
         "append", description="as in dlt; merge needs a primary_key"
     )
+    sync_type: SyncType | None = Field(
+        None, description="left out: it follows from write_disposition, incremental and changes"
+    )
+    deletes: Deletes = Field(
+        default_factory=Deletes, description="soft, hard, none, or a block with limits"
+    )
     selected: bool = Field(True, description="false: not listed")
     fields: Fields | None = Field(None, description="neutral column: path in the record")
     content: Content | None = Field(None, description="left out: the catalogue only")
@@ -110,6 +117,11 @@ class Resource(Model):
                 raise ValueError("strategy must be one of " + ", ".join(_STRATEGIES))
         return value
 
+    @field_validator("deletes", mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        return {"how": value} if isinstance(value, str) else value
+
     @property
     def keys(self) -> tuple[str, ...]:
         """The primary key's columns; empty where there is none."""
@@ -120,8 +132,31 @@ class Resource(Model):
     @property
     def disposition(self) -> str:
         """dlt's write disposition: append, merge, replace."""
+        if self.sync_type is not None:
+            return DISPOSITIONS[self.sync_type]
+        return self.given_disposition
+
+    @property
+    def given_disposition(self) -> str:
+        """The disposition that ``write_disposition`` names."""
         given = self.write_disposition
         return given if isinstance(given, str) else str(given["disposition"])
+
+    @property
+    def sync(self) -> str:
+        """The sync type, also where the config leaves it to what is there."""
+        if self.sync_type is not None:
+            return self.sync_type
+        return {
+            "merge": "snapshot",
+            "append": "full_refresh_append",
+            "replace": "full_refresh",
+        }[self.given_disposition]
+
+    @property
+    def gone(self) -> str:
+        """What becomes of rows whose files are gone: soft, hard, none."""
+        return self.deletes.how if self.sync in WITH_TOMBSTONES else "none"
 
 
 def merged(defaults: dict[str, Any], resource: dict[str, Any]) -> dict[str, Any]:

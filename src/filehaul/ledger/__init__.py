@@ -2,6 +2,7 @@
 
     ledger = Ledger.open(path, durable="process")
     ledger.files.note(...)        what a listing saw, and what of it has changed
+    ledger.files.tombstone(...)   what the vendor no longer has
     ledger.transfers.record(...)  receipts; `transfers.todo` is what a plan is made from
     ledger.places.claim(...)      whose path is whose, and what is about to change in the sink
     ledger.packages.begin(...)    which rows are on their way to the destination
@@ -12,11 +13,12 @@ keeps that book. Times are whole microseconds since 1970-01-01 UTC.
 
 from __future__ import annotations
 
-from .files import FileNote, FilesBook
+from .files import FileNote, FilesBook, Tombstone
 from .packages import PackagesBook
 from .places import Claim, Intent, Owner, PlacesBook
 from .store import SCHEMA_VERSION, Ledger, explained, micros, moment
 from .transfers import Todo, TransfersBook
+from .withheld import Withheld, WithheldBook
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -29,7 +31,10 @@ __all__ = [
     "PackagesBook",
     "PlacesBook",
     "Todo",
+    "Tombstone",
     "TransfersBook",
+    "Withheld",
+    "WithheldBook",
     "explained",
     "micros",
     "moment",

@@ -70,8 +70,8 @@ class PackagesBook:
         with self.ledger.transaction():
             for resource, listing in self._listings(load_id):
                 self.db.execute(
-                    "UPDATE files SET loaded_hash = row_hash WHERE resource = ? AND listing = ?"
-                    " AND loaded_hash IS NOT row_hash",
+                    "UPDATE files SET loaded_hash = row_hash WHERE resource = ?"
+                    " AND (listing = ? OR deleted_at IS NOT NULL) AND loaded_hash IS NOT row_hash",
                     (resource, listing),
                 )
             for table in _WITH_PACKAGES:
@@ -118,10 +118,14 @@ class PackagesBook:
         ).fetchone()
         return None if row is None else str(row[0])
 
-    def loaded_rows(self, resource: str) -> int:
-        """How many rows of a resource the destination is believed to have."""
+    def loaded_rows(self, resource: str, hard: bool = False) -> int:
+        """How many rows of a resource the destination is believed to have.
+
+        ``hard``: tombstones are taken out of it.
+        """
+        gone = " AND deleted_at IS NULL" if hard else ""
         row = self.db.execute(
-            "SELECT count(*) FROM files WHERE resource = ? AND loaded_hash IS NOT NULL",
+            f"SELECT count(*) FROM files WHERE resource = ? AND loaded_hash IS NOT NULL{gone}",
             (resource,),
         ).fetchone()
         return int(row[0])

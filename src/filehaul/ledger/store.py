@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .packages import PackagesBook
     from .places import PlacesBook
     from .transfers import TransfersBook
+    from .withheld import WithheldBook
 
 SCHEMA_VERSION = 1
 _APPLICATION_ID = 0x66686C31  # "fhl1": this SQLite file is a ledger of ours
@@ -38,8 +39,17 @@ CREATE TABLE listings (
     finished_at INTEGER,
     pages INTEGER, rows INTEGER, unique_keys INTEGER,
     complete INTEGER NOT NULL DEFAULT 0,
-    how TEXT, why_not TEXT,
+    how TEXT, why_not TEXT, change_token TEXT,
+    -- whole: it is complete and asked for every file, not only for those that have changed.
+    whole INTEGER NOT NULL DEFAULT 0,
     loaded INTEGER NOT NULL DEFAULT 0, package TEXT
+);
+
+-- Tombstones that a guard withheld: those of the files that no listing from number `before` on
+-- has seen. They are so many; files that come back make them fewer, and never others.
+CREATE TABLE withheld (
+    listing INTEGER PRIMARY KEY, resource TEXT NOT NULL,
+    before INTEGER NOT NULL, files INTEGER NOT NULL
 );
 
 CREATE TABLE columns (
@@ -49,6 +59,7 @@ CREATE TABLE columns (
 
 -- row_hash: the row as last seen; loaded_hash: as confirmed in the destination.
 -- listing: the number of the listing that saw it last. desired: the path it wants in the sink.
+-- deleted_at: it is a tombstone; last_row: then its row as the destination had it, as JSON.
 CREATE TABLE files (
     resource TEXT NOT NULL, key TEXT NOT NULL,
     row_hash BLOB NOT NULL, loaded_hash BLOB,
@@ -56,8 +67,10 @@ CREATE TABLE files (
     is_file INTEGER NOT NULL, file_id TEXT NOT NULL, drive_id TEXT NOT NULL,
     name TEXT, desired TEXT, size INTEGER, fingerprint TEXT NOT NULL, checksum TEXT,
     version TEXT,
+    deleted_at INTEGER, delete_reason TEXT, last_row BLOB,
     PRIMARY KEY (resource, key)
 ) WITHOUT ROWID;
+CREATE INDEX files_gone ON files (resource) WHERE deleted_at IS NOT NULL;
 
 -- target, size, sha256: the bytes that the sink holds (sha256 is NULL where it holds none), also
 -- where the last attempt to fetch another version failed.
@@ -351,6 +364,13 @@ class Ledger:
         from .packages import PackagesBook
 
         return PackagesBook(self)
+
+    @cached_property
+    def withheld(self) -> WithheldBook:
+        """Listings that saw everything, and what a guard withheld."""
+        from .withheld import WithheldBook
+
+        return WithheldBook(self)
 
     def close(self) -> None:
         """Close the file. Whoever kills us instead loses nothing: the WAL is replayed."""

@@ -7,7 +7,7 @@ import hashlib
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,7 @@ from .explain import explained
 from .merging import Merging, merging_of
 from .package import Catalogue, Package, Share, source_name
 from .quiet import wake_dlt
+from .tombstones import spool_tombstones
 
 
 @dataclass
@@ -154,6 +155,11 @@ class Destination:
 
         ``{table}`` in the query becomes the table's full name.
         """
+        return self._asked(
+            query, table, lambda client, full: client.execute_sql(full, *values) or []
+        )
+
+    def _asked(self, query: str, table: str, ask: Callable[[Any, str], Any]) -> Any:
         from dlt.common.destination.exceptions import DestinationUndefinedEntity
         from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
@@ -162,9 +168,25 @@ class Destination:
             try:
                 with one or self.pipeline.sql_client() as client:
                     name = client.make_qualified_table_name(table)
-                    return client.execute_sql(query.format(table=name), *values) or []
+                    return ask(client, query.format(table=name))
             except (DatabaseUndefinedRelation, DestinationUndefinedEntity):
                 return None
+
+    def records(self, query: str, *values: Any, table: str) -> list[dict[str, Any]] | None:
+        """The same as `sql`, each row as column to value."""
+        names: list[str] = []
+
+        def ask(client: Any, full: str) -> list[Any]:
+            with client.execute_query(full, *values) as cursor:
+                names.extend(column[0] for column in cursor.native_cursor.description)
+                return list(cursor.fetchall())
+
+        rows = self._asked(query, table, ask)
+        return None if rows is None else [dict(zip(names, row)) for row in rows]
+
+    def spool_tombstones(self, ledger: Ledger, catalogue: Catalogue) -> int:
+        """See `filehaul.load.tombstones`."""
+        return spool_tombstones(self, ledger, catalogue)
 
     # -- loading ---------------------------------------------------------------------------
 
