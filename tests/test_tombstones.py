@@ -10,8 +10,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from filehaul.testing import FakeFile, FakeVendor
-from hauling import by_id, config_for, contents, files, rows_of, sync
+from filehaul.testing import FakeFile, FakeVendor, Fault
+from hauling import by_id, config_for, contents, files, haul, rows_of, sync
 
 FIELDS = {
     "file_id": "file_id",
@@ -38,11 +38,6 @@ def vendor() -> Iterator[FakeVendor]:
     )
     with FakeVendor([*files("a", "b", "c"), odd]) as running:
         yield running
-
-
-def without_fields(**more: Any) -> dict[str, Any]:
-    """No mapping: the table has the vendor's own columns."""
-    return more
 
 
 def row_of(file_id: str) -> dict[str, Any]:
@@ -95,3 +90,110 @@ def test_a_file_that_comes_back_is_there_again(vendor: FakeVendor) -> None:
     assert after == {**before, "last_seen_at": after["last_seen_at"]}
     assert row_of("id-b")["size"] == 5
     assert set(by_id(rows_of(GONE)).values()) == {(False, None)}
+
+
+BREAKS = {
+    "a page that is refused": (Fault.status(400), 8),
+    "an error in the place of the files": (Fault.json({"error": "try later"}), 8),
+    "a login page": (Fault.html(), 8),
+    "a vendor that is down": (Fault.status(503), 6),
+}
+
+
+@pytest.mark.parametrize("what", BREAKS)
+def test_a_listing_that_is_not_whole_makes_no_tombstone(vendor: FakeVendor, what: str) -> None:
+    """Pages that fail or are something else: nothing that is missing there counts as gone."""
+    sync(config_for(vendor))
+    vendor.remove("id-a")
+    fault, code = BREAKS[what]
+    vendor.script("/v1/files", *([fault] * (4 if code == 6 else 1)))
+    report = haul(config_for(vendor))
+    assert (report.exit_code, report.deleted, report.complete) == (code, 0, False)
+    vendor.assert_all_fired()
+    assert rows_of(f"{GONE} WHERE deleted_at IS NOT NULL") == []
+    assert sync(config_for(vendor)).deleted == 1
+
+
+def test_a_record_without_a_key_makes_no_tombstone(vendor: FakeVendor) -> None:
+    """It may be the file that is missing: so nothing counts as gone before it has a key."""
+    sync(config_for(vendor))
+    vendor.remove("id-a")
+    vendor.put(FakeFile("keyless", "k.txt", content=b"k", extra={"file_id": None}))
+    report = haul(config_for(vendor))
+    assert (report.exit_code, report.rejected, report.deleted) == (3, 1, 0)
+    vendor.remove("keyless")
+    assert sync(config_for(vendor)).deleted == 1
+
+
+def test_a_dataset_that_is_dropped_gets_its_tombstones_again(vendor: FakeVendor) -> None:
+    """Rows and tombstones, with all their columns, and the same deleted_at."""
+    config = config_for(vendor)
+    sync(config)
+    vendor.remove("id-d")
+    sync(config)
+    before = row_of("id-d")
+    with duckdb.connect("acme.duckdb") as connection:
+        connection.execute("DROP SCHEMA acme_data CASCADE")
+    report = sync(config)
+    assert report.warnings and report.rows == 4
+    assert row_of("id-d") == before
+    assert rows_of("SELECT count(*) FROM acme_data.files") == [(4,)]
+
+
+@pytest.mark.parametrize("fields", [None, {**FIELDS, "drive_id": "drive"}], ids=["own", "fields"])
+def test_keys_of_several_columns(fields: Any) -> None:
+    """drive and number together are the key: the right row becomes a tombstone."""
+    made = [
+        FakeFile(f"{drive}{n}", f"{n}.txt", content=b"x", extra={"drive": drive, "n": n})
+        for drive in ("x", "y")
+        for n in (1, 2)
+    ]
+    keys = ["drive", "n"] if fields is None else ["drive_id", "file_id"]
+    with FakeVendor(made) as vendor:
+        config = config_for(vendor, content=None, **({} if fields is None else {"fields": fields}))
+        config["resource_defaults"]["primary_key"] = keys
+        sync(config)
+        vendor.remove("x2")
+        assert sync(config).deleted == 1
+        name = "drive || n" if fields is None else "file_id"
+        gone = f"SELECT {name} FROM acme_data.files WHERE deleted_at IS NOT NULL"
+        assert rows_of(gone) == [("x2",)]
+        assert rows_of("SELECT count(*) FROM acme_data.files") == [(4,)]
+        assert sync(config).rows == 0
+
+
+def test_a_file_whose_row_never_arrived(
+    vendor: FakeVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen, never loaded, and gone: its tombstone has the key, and the run does not stumble."""
+    from filehaul.load import Destination
+
+    sync(config_for(vendor))
+    vendor.put(FakeFile("id-e", "e", content=b"e"))
+    with monkeypatch.context() as patch:
+        patch.setattr(Destination, "load", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            haul(config_for(vendor))
+    vendor.remove("id-e")
+    vendor.remove("id-a")
+    assert sync(config_for(vendor)).deleted == 2
+    found = by_id(rows_of("SELECT file_id, file_name, delete_reason FROM acme_data.files"))
+    assert found["id-e"] == (None, "not_listed")
+    assert found["id-a"] == ("a", "not_listed")
+
+
+def test_told_by_the_vendor(vendor: FakeVendor) -> None:
+    """What a feed tells goes the same way: reason and time as told, unknown keys left alone."""
+    from filehaul.ledger import Ledger, micros
+
+    config = config_for(vendor)
+    sync(config)
+    at = datetime(2026, 1, 2, tzinfo=timezone.utc)
+    vendor.remove("id-b")
+    with Ledger.open(Path(".filehaul/acme.sqlite")) as ledger, ledger.transaction():
+        assert ledger.files.tombstone("files", ["id-b", "who"], micros(at), "trashed") == 1
+        assert ledger.files.tombstone("files", ["id-b"], micros(at), "removed") == 0
+    report = sync(config)
+    assert (report.deleted, report.rows) == (0, 1)
+    gone = "SELECT file_id, deleted_at, delete_reason, file_name FROM acme_data.files"
+    assert rows_of(f"{gone} WHERE deleted_at IS NOT NULL") == [("id-b", at, "trashed", "b")]

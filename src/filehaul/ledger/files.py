@@ -216,12 +216,12 @@ class FilesBook:
             ).fetchall()
             if rows:
                 yield [
-                    Tombstone(*row[:5], last_row=None if row[5] is None else orjson.loads(row[5]))
-                    for row in rows
+                    Tombstone(key, at, reason, seen, version, orjson.loads(row) if row else None)
+                    for key, at, reason, seen, version, row in rows
                 ]
             if len(rows) < _ASKED:
                 return
-            after = rows[-1][0]
+            after = str(rows[-1][0])
 
     def keep_last_rows(self, resource: str, rows: Mapping[str, dict[str, Any]]) -> None:
         """What the destination had of these tombstones' files: so that it can be told again."""
