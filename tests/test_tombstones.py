@@ -135,7 +135,8 @@ def test_a_dataset_that_is_dropped_gets_its_tombstones_again(vendor: FakeVendor)
     with duckdb.connect("acme.duckdb") as connection:
         connection.execute("DROP SCHEMA acme_data CASCADE")
     report = sync(config)
-    assert report.warnings and report.rows == 4
+    assert report.warnings
+    assert report.rows == 4
     assert row_of("id-d") == before
     assert rows_of("SELECT count(*) FROM acme_data.files") == [(4,)]
 
