@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..errors import ConfigError
 from ..templates import braces
 from .base import spelled
+from .sync_agree import agree_on_sync
 
 if TYPE_CHECKING:
     from . import Config
@@ -24,6 +25,7 @@ def agree(config: Config) -> None:
     _destination(config)
     for resource in config.resources:
         place = f"the resource {resource.name!r} in {config.source}"
+        agree_on_sync(resource, place)
         _keys(resource, place)
         if resource.content is not None:
             _content(config, resource, place)

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 from .base import Headers, Model, Path, refuse_unknown
 from .model import Content, Fields
 from .paginators import Paginator
-from .sync_types import DISPOSITIONS, WITH_TOMBSTONES, Deletes, SyncType
+from .sync_types import DISPOSITIONS, WITH_TOMBSTONES, Deletes, Incremental, SyncType
 
 _Key = Annotated[str, Field(min_length=1)]
 
@@ -21,7 +21,6 @@ DLT_RESOURCE_KEYS = frozenset(
         "columns",
         "file_format",
         "include_from_parent",
-        "incremental",
         "max_table_nesting",
         "merge_key",
         "nested_hints",
@@ -33,7 +32,7 @@ DLT_RESOURCE_KEYS = frozenset(
         "table_name",
     }
 )
-DLT_ENDPOINT_KEYS = frozenset({"auth", "data", "incremental", "response_actions"})
+DLT_ENDPOINT_KEYS = frozenset({"auth", "data", "response_actions"})
 
 
 _Contract = Literal["evolve", "freeze", "discard_row", "discard_value"]
@@ -64,6 +63,7 @@ class Endpoint(Model):
         None, description="the page's own array, where data_selector filters it"
     )
     paginator: Paginator | None = None
+    incremental: Incremental | None = Field(None, description="list only what has changed")
 
     @property
     def selectors(self) -> tuple[str, ...]:
@@ -88,6 +88,9 @@ class Resource(Model):
     )
     sync_type: SyncType | None = Field(
         None, description="left out: it follows from write_disposition, incremental and changes"
+    )
+    incremental: Incremental | None = Field(
+        None, description="the same as endpoint.incremental, without parameters of the vendor's"
     )
     deletes: Deletes = Field(
         default_factory=Deletes, description="soft, hard, none, or a block with limits"
@@ -143,15 +146,31 @@ class Resource(Model):
         return given if isinstance(given, str) else str(given["disposition"])
 
     @property
+    def says_disposition(self) -> bool:
+        """Whether ``write_disposition`` stands there."""
+        return "write_disposition" in self.model_fields_set
+
+    @property
+    def says_deletes(self) -> bool:
+        """Whether ``deletes`` stands there."""
+        return "deletes" in self.model_fields_set
+
+    @property
     def sync(self) -> str:
         """The sync type, also where the config leaves it to what is there."""
         if self.sync_type is not None:
             return self.sync_type
+        incremental = self.watermark is not None
         return {
-            "merge": "snapshot",
-            "append": "full_refresh_append",
+            "merge": "incremental" if incremental else "snapshot",
+            "append": "incremental_append" if incremental else "full_refresh_append",
             "replace": "full_refresh",
         }[self.given_disposition]
+
+    @property
+    def watermark(self) -> Incremental | None:
+        """How to list only what has changed, wherever it stands."""
+        return self.endpoint.incremental or self.incremental
 
     @property
     def gone(self) -> str:
@@ -165,6 +184,12 @@ def merged(defaults: dict[str, Any], resource: dict[str, Any]) -> dict[str, Any]
     dlt's short forms are spelled out: a string is an endpoint's path, a paginator's type.
     """
     result = {**defaults, **resource}
+    sync, default = resource.get("sync_type"), result.get("write_disposition")
+    if isinstance(sync, str) and not resource.get("write_disposition"):
+        # What is said of all resources does not speak against what is said of this one.
+        name = default.get("disposition") if isinstance(default, dict) else default
+        if name != DISPOSITIONS.get(sync, name):
+            result["write_disposition"] = None
     ours, theirs = _endpoint(resource), _endpoint(defaults)
     if not isinstance(ours, dict) or not isinstance(theirs, dict):
         return result

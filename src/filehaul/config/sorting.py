@@ -9,10 +9,11 @@ from pydantic_core import PydanticCustomError
 
 from ..errors import ConfigError
 from .base import is_object, name_problem, refuse_unknown, spelled
-from .engines import check_for_dlt, dlt_reason, is_dlt_resource, known_to_dlt, parents
+from .engines import OUR_KEYS, check_for_dlt, dlt_reason, is_dlt_resource, known_to_dlt, parents
 from .explain import explain
 from .model import OUR_TABLES
 from .resource import Resource, bound, merged
+from .sync_types import with_incremental
 
 Theirs = tuple[str, Any, str]
 """What a `DltResource` is made of: name, block, reason."""
@@ -55,7 +56,7 @@ def sorted_out(
                 where=f"{place} in {source}",
                 hint="- name: files",
             )
-        full = merged(defaults, block)
+        full = with_incremental(merged(defaults, block))
         _refuse_name(full.get("name"), f"{place}.name in {source}", taken)
         reason = dlt_reason(full, raw["client"])
         if reason is None and full["name"] in children:
@@ -104,7 +105,7 @@ def _check_defaults(defaults: dict[str, Any], source: str) -> None:
     """Misspelt keys, also where no resource of ours would show them."""
     endpoint = defaults.get("endpoint")
     resource_keys, endpoint_keys = known_to_dlt()
-    _refuse(defaults, resource_keys | {"content", "fields", "raw"}, "resource_defaults", source)
+    _refuse(defaults, resource_keys | OUR_KEYS, "resource_defaults", source)
     if isinstance(endpoint, dict):
         _refuse(endpoint, endpoint_keys | {"page_array"}, "resource_defaults.endpoint", source)
 
@@ -112,8 +113,8 @@ def _check_defaults(defaults: dict[str, Any], source: str) -> None:
 def _check_keys(full: dict[str, Any], place: str, source: str) -> None:
     """The keys of a resource that dlt's engine lists: dlt's own message names no place."""
     resource_keys, endpoint_keys = known_to_dlt()
-    ours = {"content", "fields", "raw"}  # empty here, else they had been refused
-    _refuse({k: v for k, v in full.items() if k not in ours}, resource_keys, place, source)
+    # Ours are empty here, else they had been refused.
+    _refuse({k: v for k, v in full.items() if k not in OUR_KEYS}, resource_keys, place, source)
     if isinstance(full.get("endpoint"), dict):
         _refuse(full["endpoint"], endpoint_keys, f"{place}.endpoint", source)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
@@ -30,6 +30,13 @@ DISPOSITIONS: dict[str, str] = {
 }
 # Those whose tables have a row for a file that is gone.
 WITH_TOMBSTONES = frozenset({"incremental", "snapshot", "changes", "history"})
+
+# What only dlt's own incremental does.
+DLT_INCREMENTAL_KEYS = frozenset(
+    {"convert", "last_value_func", "primary_key", "range_end", "range_start", "row_order"}
+)
+_PLACEHOLDERS = {"{incremental.start_value}": "start_param", "{incremental.end_value}": "end_param"}
+_Value = str | int | float
 
 
 def _share(value: Any) -> Any:
@@ -69,13 +76,24 @@ class Deletes(Model):
 
 
 class Incremental(Model):
-    """Only what has changed: rows whose cursor is at the watermark or above it."""
+    """Only what has changed: rows whose cursor is at the watermark or above it.
+
+    The words are dlt's, but for ``format``.
+    """
+
+    also_known: ClassVar[frozenset[str]] = DLT_INCREMENTAL_KEYS
 
     cursor_path: Path
     start_param: str | None = Field(
         None, min_length=1, description="the vendor's parameter for it; left out: we filter"
     )
-    initial_value: str | int | float | None = Field(None, description="the first run's watermark")
+    initial_value: _Value | None = Field(None, description="where the first run begins")
+    end_param: str | None = Field(
+        None, min_length=1, description="the vendor's parameter for end_value"
+    )
+    end_value: _Value | None = Field(
+        None, description="only rows below it: every run reads the same, and keeps no watermark"
+    )
     lag: float | None = Field(
         None,
         ge=0,
@@ -85,3 +103,34 @@ class Incremental(Model):
     format: Literal["iso", "epoch", "epoch_ms"] | None = Field(
         None, description="how the vendor writes the cursor; default: as its first value looks"
     )
+    on_cursor_value_missing: Literal["include"] = Field(
+        "include", description="rows whose cursor is null are always there"
+    )
+
+
+def with_incremental(resource: dict[str, Any]) -> dict[str, Any]:
+    """dlt's other ways to write ``endpoint.incremental``, as that one.
+
+    A parameter that is ``{type: incremental, …}``, and one that is ``{incremental.start_value}``.
+    What does not fit is left for dlt's engine.
+    """
+    endpoint = resource.get("endpoint")
+    params = endpoint.get("params") if isinstance(endpoint, dict) else None
+    if not isinstance(endpoint, dict) or not isinstance(params, dict):
+        return resource
+    block, left = endpoint.get("incremental"), dict(params)
+    for name, value in params.items():
+        if isinstance(value, dict) and value.get("type") == "incremental" and block is None:
+            block = {key: one for key, one in value.items() if key != "type"}
+            block["start_param"] = name
+        elif isinstance(value, str) and isinstance(block, dict):
+            key = _PLACEHOLDERS.get(value.replace(" ", ""))
+            if key is None or key in block:
+                continue
+            block = {**block, key: name}
+        else:
+            continue
+        del left[name]
+    if len(left) == len(params):
+        return resource
+    return {**resource, "endpoint": {**endpoint, "params": left, "incremental": block}}
