@@ -23,7 +23,7 @@ FLOORS: list[list[str]] = [
     ["connect", "listing"],
     ["fields"],
     ["ledger", "sink", "lock"],
-    ["claims", "deletes", "pieces"],
+    ["claims", "deletes", "increment", "pieces"],
     ["plan"],
     ["download"],
     ["transfer", "load"],

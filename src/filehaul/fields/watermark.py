@@ -68,8 +68,6 @@ class Cursors:
         self.now = (now - _EPOCH) // timedelta(microseconds=1)
         self.kind: str | None = held.kind if held else None
         self.high: Watermark | None = held
-        self._first = held is None and block.initial_value is not None
-        self._initial = self._read(block.initial_value) if self._first else None
 
     @property
     def lag(self) -> Cursor:
@@ -83,8 +81,25 @@ class Cursors:
     def lower(self) -> Cursor | None:
         """Rows below it have been read; None: none has been."""
         if self.held is None:
-            return self._initial
+            return self._bound(self.block.initial_value)
         return self.below(self.held.value)
+
+    @property
+    def end(self) -> Cursor | None:
+        """Rows at it or above are not wanted; None: all are."""
+        return self._bound(self.block.end_value)
+
+    def _bound(self, given: Any) -> Cursor | None:
+        """What the config names, as it compares to the vendor's; its times may be ISO 8601."""
+        if given is None:
+            return None
+        kind = self.kind or self._kind_of(given)
+        for read in {"time": (self._time, _iso), "number": (_number,)}.get(kind or "", ()):
+            try:
+                return read(given)
+            except UnfitError:
+                continue
+        return given if kind == "text" and isinstance(given, str) else None
 
     def below(self, value: Cursor) -> Cursor:
         """A cursor with the overlap taken off."""
@@ -103,19 +118,24 @@ class Cursors:
 
     # -- records ---------------------------------------------------------------------------
 
+    def of(self, records: Sequence[Any]) -> list[Cursor | None]:
+        """The cursor of each record; None: null, missing or of another kind."""
+        return [None if (raw := self._raw(one)) is None else self._read(raw) for one in records]
+
+    def _raw(self, record: Any) -> Any:
+        raw = self.path.get(record) if isinstance(record, dict) else None
+        return None if raw is MISSING else raw
+
     def read(self, records: Sequence[Any]) -> list[Cursor | None]:
-        """The cursor of each record; None: null, missing or of another kind. Keeps the highest."""
-        found: list[Cursor | None] = []
-        for record in records:
-            raw = self.path.get(record) if isinstance(record, dict) else None
-            value = None if raw is None or raw is MISSING else self._read(raw)
-            found.append(value)
+        """The same, and keeps the highest."""
+        found = self.of(records)
+        for record, value in zip(records, found):
             if value is None:
                 continue
             top = min(value, self.now) if self.kind == "time" else value
-            if self.high is None or top > self.high.value:  # type: ignore[operator]
+            if self.high is None or is_below(self.high.value, top):
                 assert self.kind is not None
-                self.high = Watermark(self.kind, top, raw)
+                self.high = Watermark(self.kind, top, self._raw(record))
         return found
 
     def _read(self, raw: Any) -> Cursor | None:
@@ -157,6 +177,19 @@ class Cursors:
         if scale is not None:
             return value // scale
         return _like(_EPOCH + timedelta(microseconds=value), str(self.held.sample))
+
+
+def _iso(raw: Any) -> int:
+    return (timestamp(raw) - _EPOCH) // timedelta(microseconds=1)
+
+
+def is_below(cursor: Cursor | None, bound: Cursor | None) -> bool:
+    """Whether a cursor is below a bound; null is below none."""
+    if cursor is None or bound is None:
+        return False
+    if isinstance(cursor, str) or isinstance(bound, str):
+        return isinstance(cursor, str) and isinstance(bound, str) and cursor < bound
+    return cursor < bound
 
 
 def _number(raw: Any) -> int | float:

@@ -18,6 +18,7 @@ from .packages import PackagesBook
 from .places import Claim, Intent, Owner, PlacesBook
 from .store import SCHEMA_VERSION, Ledger, explained, micros, moment
 from .transfers import Todo, TransfersBook
+from .watermarks import WatermarksBook
 from .withheld import Withheld, WithheldBook
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Todo",
     "Tombstone",
     "TransfersBook",
+    "WatermarksBook",
     "Withheld",
     "WithheldBook",
     "explained",

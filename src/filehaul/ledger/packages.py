@@ -74,6 +74,7 @@ class PackagesBook:
                     " AND (listing = ? OR deleted_at IS NOT NULL) AND loaded_hash IS NOT row_hash",
                     (resource, listing),
                 )
+                self.ledger.watermarks.hold(resource, listing)
             for table in _WITH_PACKAGES:
                 self.db.execute(
                     f"UPDATE {table} SET loaded = 1, package = NULL WHERE package = ?",
@@ -152,6 +153,7 @@ class PackagesBook:
     def forget(self, resource: str | None = None) -> None:
         """The destination has lost its rows: of one resource, or all of them, ours included."""
         with self.ledger.transaction():
+            self.ledger.watermarks.forget(resource)
             if resource is not None:
                 self.db.execute(
                     "UPDATE files SET loaded_hash = NULL WHERE resource = ?", (resource,)
