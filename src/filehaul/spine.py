@@ -224,6 +224,7 @@ class _Run:
                 destination.naming,
                 self.watch.rows,
                 self.accept,
+                not self.wishes.get("full_refresh", False),
             )
             listed = catalogist.run()
             self.listed.append(listed)
@@ -252,7 +253,7 @@ class _Run:
                     break  # the others would meet the same
             elif listed.deletes.error is not None:
                 self.report.error = self.report.error or listed.deletes.error
-            elif one.listed == 0 and listed.summary.rows == 0:
+            elif one.listed == 0 and listed.summary.rows == 0 and listed.is_full:
                 self.report.warnings.append(f"{resource.name}: the vendor listed no files")
 
     # -- load ------------------------------------------------------------------------------
@@ -264,12 +265,7 @@ class _Run:
         for one in listed:
             if one.catalogue.resource.gone != "none":
                 destination.spool_tombstones(ledger, one.catalogue)
-        whole = [
-            one.catalogue
-            for one in listed
-            if one.error is None or one.catalogue.resource.disposition == "merge"
-        ]
-        loaded = destination.load(ledger, whole)
+        loaded = destination.load(ledger, [one.catalogue for one in listed if one.loads])
         for one in listed:
             name = one.catalogue.resource.name
             self.report.resources[name].rows += loaded.rows.get(name, 0)

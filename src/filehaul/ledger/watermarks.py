@@ -75,8 +75,8 @@ class WatermarksBook:
 
     # -- rows at the edge ------------------------------------------------------------------
 
-    def at_edge(self, resource: str, hashes: Sequence[bytes]) -> set[bytes]:
-        """Those of these rows that are in the table, or were read by this listing before."""
+    def at_edge(self, resource: str, hashes: Sequence[bytes], in_table: bool = True) -> set[bytes]:
+        """Those of these rows that this listing has read before, or that are ``in_table``."""
         found: set[bytes] = set()
         for start in range(0, len(hashes), _ASKED):
             some = hashes[start : start + _ASKED]
@@ -84,8 +84,9 @@ class WatermarksBook:
             found.update(
                 row_hash
                 for (row_hash,) in self.db.execute(
-                    f"SELECT row_hash FROM edges WHERE resource = ? AND row_hash IN ({marks})",
-                    (resource, *some),
+                    "SELECT row_hash FROM edges WHERE resource = ? AND held <= ?"
+                    f" AND row_hash IN ({marks})",
+                    (resource, in_table, *some),
                 )
             )
         return found

@@ -25,13 +25,13 @@ DELETED_AT = "deleted_at"
 
 def how_of(resource: Resource) -> How:
     """How the rows of a resource are loaded, as far as its config alone tells."""
-    how: Any = resource.disposition
+    how: Any = "history" if resource.sync == "history" else resource.disposition
     return how  # type: ignore[no-any-return]
 
 
-def hard_of(_resource: Resource) -> bool:
+def hard_of(resource: Resource) -> bool:
     """Whether rows that the vendor no longer has are to go from the table."""
-    return False
+    return resource.gone == "hard"
 
 
 def asked_of_dlt(config: Config) -> Iterator[tuple[str, Any, str | None]]:

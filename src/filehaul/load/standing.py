@@ -14,7 +14,7 @@ from ..errors import ConfigError
 from ..ledger import Ledger
 from . import tables
 from .explain import explained
-from .merging import how_of, refuse
+from .merging import hard_of, how_of, refuse
 from .package import SOURCE, source_name
 
 if TYPE_CHECKING:
@@ -140,11 +140,15 @@ def _compare(destination: Destination, ledger: Ledger) -> tuple[list[str], bool]
         return ["the dataset is gone or another one: everything is loaded again"], True
     lost: dict[str, bool] = {}  # table: whether all of it is gone
     for resource in destination.config.resources:
-        believed = book.loaded_rows(resource.name)
-        if how_of(resource) in ("merge", "history") and believed:
-            found = _count(destination, destination.naming(resource.name))
+        name = resource.name
+        believed = book.loaded_rows(name, hard_of(resource))
+        if how_of(resource) in ("append", "replace"):
+            believed = 0
+        # Of rows that the ledger does not count, only that there was a table is known.
+        if believed or ledger.watermarks.has(name):
+            found = _count(destination, destination.naming(name))
             if found is None or found < believed:
-                book.forget(resource.name)
+                book.forget(name)
                 lost[resource.name] = found is None
     for table in tables.TABLES:
         believed = book.rows_of(table)
