@@ -24,6 +24,7 @@ FLOORS: list[list[str]] = [
     ["fields"],
     ["ledger", "sink", "lock"],
     ["claims", "deletes", "increment", "pieces"],
+    ["told"],
     ["plan"],
     ["download"],
     ["transfer", "load"],

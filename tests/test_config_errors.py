@@ -53,7 +53,7 @@ def refused(made: Any) -> ConfigError:
         ("vendor", None),
         ("deletes", None),
         ("resources.0.walk", None),
-        ("resources.0.changes", None),
+        ("resources.0.ledgers", None),
         ("resources.0.synctype", "sync_type"),
         ("resources.0.deletes.confrm", "confirm"),
         ("resources.0.deletes.max.shares", "share"),

@@ -13,7 +13,7 @@ import pytest
 from filehaul.config import load_config
 from filehaul.errors import ConfigError
 from filehaul.testing import FakeFile, FakeVendor, Fault
-from hauling import config_for, haul, ledger_rows, rows_of, sync
+from hauling import by_id, config_for, haul, ledger_rows, rows_of, sync
 from test_load_kills import MOMENTS, at_most_two, killed
 
 START = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
@@ -360,6 +360,20 @@ def test_dlt_s_other_forms(vendor: FakeVendor, form: str) -> None:
     sync(made)
     sync(made)
     assert asked_since(vendor) == [None, "2024-05-01T20:55:00Z"]
+
+
+def test_content_of_an_interrupted_run_is_fetched_by_the_next(vendor: FakeVendor) -> None:
+    """A file that could not be had and is not listed again is not forgotten."""
+    made = config(vendor, SINCE, content={"path": "/v1/files/{file_id}/content"})
+    vendor.script("/v1/files/f2/content", *[Fault.status(503)] * 4)
+    first = haul(made)
+    vendor.assert_all_fired()
+    assert (first.transferred, first.failed) == (9, 1)
+    second = sync(made)
+    assert (second.listed, second.transferred) == (1, 1)
+    assert Path("files/f2").read_bytes() == b"f2"
+    found = by_id(rows_of("SELECT file_id, status FROM acme_data.transfers"))
+    assert set(found.values()) == {("done",)}
 
 
 def test_what_contradicts_itself() -> None:

@@ -9,20 +9,20 @@ from datetime import datetime, timezone
 from typing import Any
 
 from .config import Config, Resource
-from .deletes import Deletes, Outcome
+from .deletes import Outcome
 from .errors import FilehaulError, VendorError
 from .fields import TEXT, TIMESTAMP, Reject, Roles, Rows, Shape, roles_of
 from .http import Http
 from .http.origins import resolve
 from .increment import Increment
 from .ledger import FileNote, Ledger, Withheld, micros, moment
-from .listing import Listing
 from .load import ROW_VERSION, Catalogue, How, Spool
 from .load.signed import without_signatures
 from .load.tombstones import row_version
 from .models import File, ListingSummary, Page
 from .plan import desired_path
 from .redact import redact
+from .told import Told, is_full
 
 # Rows compared and noted at once. While that is done nothing is asked: more of them, and the
 # vendor waits for us (measured at 30 ms a page: 10,000 took a quarter off the rate).
@@ -57,7 +57,8 @@ class Listed:
 class Catalogist:
     """Lists one resource. Pages become rows by the ten thousand; memory does not grow.
 
-    ``may_go_on``: from where an earlier run came to; else everything is listed.
+    ``may_go_on``: from where an earlier run came to; else everything is listed. ``anew``: because
+    a person wants it so.
     """
 
     def __init__(
@@ -70,13 +71,13 @@ class Catalogist:
         watch: Callable[[int], None] = lambda _rows: None,
         accept: Withheld | None = None,
         may_go_on: bool = True,
+        anew: bool = False,
     ) -> None:
         self.config = config
         self.resource = resource
         self.ledger = ledger
         self.watch = watch
-        self.accept = accept
-        self.may_go_on = may_go_on
+        self.anew = anew
         self.started = datetime.now(timezone.utc)
         self.increment: Increment | None = None
         if resource.watermark is not None:
@@ -84,7 +85,8 @@ class Catalogist:
                 config, resource, ledger.watermarks, self.started, not may_go_on
             )
         asked = resource if self.increment is None else self.increment.resource
-        self.listing = Listing(asked, config.client, http)
+        self.told = Told(config, asked, ledger, accept, may_go_on)
+        self.listing = self.told.lister(http)
         self.shape = Shape(resource, naming, ledger.columns(resource.name))
         self.listing_id = uuid.uuid4().hex
         self.spool = Spool(config.home / "spool" / config.name / self.listing_id)
@@ -125,6 +127,9 @@ class Catalogist:
 
     def _add(self, rows: Rows, page: Page) -> None:
         """A page's records, their addresses, and nothing of these that is a credential."""
+        if page.deleted:
+            with self.ledger.transaction():
+                self._reject(self.told.bury(page, self.shape))
         before = len(rows.records)
         records = page.records if self.increment is None else self.increment.kept(page.records)
         self.shape.keyed(rows, records, page.number)
@@ -169,9 +174,8 @@ class Catalogist:
         known = self.ledger.files.standing(name, self.number, rows.keys, hashes, at)
         repeated = set(known.repeated)
         to_load = known.to_load
-        if self.loads_all:
-            fresh = self._fresh(hashes)
-            to_load = [number for number in fresh if number not in repeated]
+        if self.loads_all and (self.increment is None or self.anew):
+            to_load = [number for number in range(len(hashes)) if number not in repeated]
         first_seen = [known.first_seen.get(number, at) for number in to_load]
         rejects = self._put_aside(rows, to_load, first_seen, hashes)
         if not self.loads_all:
@@ -180,8 +184,6 @@ class Catalogist:
             rejects = [one for one in rejects if one.record or one.key in new]
         with self.ledger.transaction():
             self._note(rows, hashes, known.changed, repeated, at)
-            if self.increment is not None:
-                self.increment.note(rows.records, hashes)
             self._reject(rejects)
             self._fix_columns()
         self.rows += len(rows.records)
@@ -232,7 +234,9 @@ class Catalogist:
         book.seen(name, self.number, [k for n, k in enumerate(rows.keys) if n not in others])
         if self.resource.content is not None:
             pairs = zip(rows.keys, rows.addresses)
-            book.addresses(name, [(key, address) for key, address in pairs if address])
+            kept = self.resource.asks_for_changes
+            book.addresses(name, [(key, address) for key, address in pairs if address], kept)
+        self.told.locate(rows.keys, rows.records)
 
     def _file_note(self, rows: Rows, number: int, row_hash: bytes) -> FileNote:
         assert self.roles is not None
@@ -294,6 +298,7 @@ class Catalogist:
             else self.rows
         )
         why_not = self.listing.doubt
+        token = self.told.offer(self.listing, self.number) if error is None else None
         if error is not None:
             why_not = redact(error.message)
         elif self.rejected_rows:
@@ -307,14 +312,23 @@ class Catalogist:
             rows=self.listing.rows,
             unique_keys=unique,
             complete=why_not is None,
-            how="listed to its end" if error is None else "stopped",
+            how=self.listing.how if error is None else "stopped",
             why_not=why_not,
+            change_token=token,
         )
         self.ledger.end_listing(self.number, summary)
         ended = error is None and self.listing.doubt is None
         if ended and self.increment is not None:
             with self.ledger.transaction():
                 self.increment.offer(self.number)
+        deletes = self.told.settle(
+            self.number,
+            self.listing_id,
+            self.started,
+            summary.complete,
+            self.is_full,
+            error is None,
+        )
         return Listed(
             self.number,
             summary,
@@ -322,7 +336,7 @@ class Catalogist:
             unique,
             self.rejects,
             error,
-            self._deletes(summary.complete and self.is_full),
+            deletes,
             self.is_full,
             self._loads(error, ended),
         )
@@ -330,7 +344,7 @@ class Catalogist:
     @property
     def is_full(self) -> bool:
         """Whether every file was asked for, not only what has changed."""
-        return self.increment is None or self.increment.is_full
+        return is_full(self.listing) and (self.increment is None or self.increment.is_full)
 
     def _loads(self, error: FilehaulError | None, ended: bool) -> bool:
         if self.increment is not None and self.increment.appends:
@@ -343,7 +357,7 @@ class Catalogist:
         if self.versions:
             types[ROW_VERSION] = TEXT
         how: How | None = None
-        if self.increment is not None and self.increment.appends and not self.may_go_on:
+        if self.increment is not None and self.increment.appends and self.anew:
             how = "replace"  # else every row would be there twice
         return Catalogue(
             resource,
@@ -354,17 +368,3 @@ class Catalogist:
             how,
             hard=resource.gone == "hard",
         )
-
-    def _deletes(self, whole: bool) -> Outcome:
-        """Tombstones for what is gone."""
-        if self.resource.gone == "none":
-            return Outcome()
-        confirm = self.resource.deletes.confirm or _confirm(self.config, self.resource)
-        deletes = Deletes(self.config, self.resource, self.ledger, confirm, self.accept)
-        return deletes.after(self.number, self.listing_id, self.started, whole)
-
-
-def _confirm(config: Config, resource: Resource) -> int:
-    """Complete listings that must miss a file: numbered pages may shift, and nobody sees it."""
-    block = resource.endpoint.paginator or config.client.paginator
-    return 2 if block is not None and block.type == "page_number" else 1

@@ -83,7 +83,7 @@ class Deletes:
         deleted = self.ledger.withheld.accept(one, at)
         if deleted is not None:
             return deleted, None
-        left = self.ledger.files.missing(self.resource.name, one.before)
+        left = self.ledger.withheld.left(one)
         return 0, GuardError(
             f"the deletes of listing {one.listing_id} were {one.files:,}; of these {left:,} are "
             "still missing: nothing of it was accepted",
@@ -115,19 +115,27 @@ class Deletes:
             f"{gone:,} of {known:,} files are no longer listed: {reason}. They keep their rows and "
             "bytes; everything else was done",
             where=f"listing {listing_id} of the resource {self.resource.name!r}",
-            hint=f"look at the vendor first; if they are gone: {self._command(listing_id)}",
+            hint="look at the vendor first; if they are gone: "
+            + accept_command(self.config, listing_id),
         )
 
-    def _command(self, listing_id: str) -> str:
-        if self.config.is_dict:
-            return f'filehaul.sync(config, accept_deletes="{listing_id}")'
-        return f"filehaul sync {shlex.quote(self.config.source)} --accept-deletes {listing_id}"
+
+def accept_command(config: Config, listing_id: str) -> str:
+    """How a person says that what was withheld after a listing may go."""
+    if config.is_dict:
+        return f'filehaul.sync(config, accept_deletes="{listing_id}")'
+    return f"filehaul sync {shlex.quote(config.source)} --accept-deletes {listing_id}"
 
 
 def _too_many(gone: int, known: int, limits: DeleteLimits) -> str | None:
     """Why so many are not let go without a person's word; None: they are."""
     if gone == known:
         return "the listing had no file at all"
+    return beyond(gone, known, limits)
+
+
+def beyond(gone: int, known: int, limits: DeleteLimits) -> str | None:
+    """Which limit is passed; None: none is."""
     if gone > limits.never_more_than:
         return f"more than deletes.max.never_more_than, {limits.never_more_than:,}"
     if gone > limits.always_allow and gone > limits.share * known:

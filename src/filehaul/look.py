@@ -16,7 +16,7 @@ from .config.agree import duckdb_file
 from .connect import connect
 from .fields import Rows, Shape, roles_of
 from .ledger import Ledger, moment
-from .listing import Listing
+from .listing import lister
 from .models import Action, File
 from .plan import Planner
 from .sink import Folder
@@ -33,7 +33,7 @@ def files(
             if resource is not None and one.name != resource:
                 continue
             shape, roles = Shape(one, str), None
-            for page in Listing(one, loaded.client, http):
+            for page in lister(one, loaded.client, http):
                 rows = Rows()
                 shape.keyed(rows, page.records, page.number)
                 for key, record in zip(rows.keys, rows.records):
@@ -61,7 +61,13 @@ def plan(config: Config | Mapping[str, Any] | str | Path) -> Iterator[Action]:
                     continue
                 sink = Folder(loaded.sink).identity
                 planner = Planner(
-                    loaded, resource, ledger, sink, listed.number, listed.summary.complete
+                    loaded,
+                    resource,
+                    ledger,
+                    sink,
+                    listed.number,
+                    listed.summary.complete and listed.is_full,
+                    since=listed.number if listed.is_full else 0,
                 )
                 for decision in planner.decisions():
                     file = decision.task.file

@@ -16,11 +16,25 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
+class Deletion:
+    """A file that the vendor says is gone; it is named in one of two ways.
+
+    ``ids``: the vendor's values of the primary key, in its order. ``location``: its place in the
+    vendor's tree, which takes what lies below along. ``reason``: removed, trashed.
+    """
+
+    ids: tuple[Any, ...] = ()
+    location: str | None = None
+    reason: str = "removed"
+
+
+@dataclass(frozen=True)
 class Page:
     """One page of a listing, decoded.
 
     ``records``: what the selector chose. ``size``: how many elements the page's own array has,
     which is what offsets step by. ``body``: the whole answer. ``headers``: lower-case names.
+    ``deleted``: to be applied before the records are.
     """
 
     number: int
@@ -29,6 +43,7 @@ class Page:
     body: Any
     headers: Mapping[str, str]
     url: str
+    deleted: list[Deletion] = field(default_factory=list)
 
 
 class File(NamedTuple):
@@ -110,3 +125,4 @@ class ListingSummary:
     complete: bool
     how: str
     why_not: str | None = None
+    change_token: str | None = None

@@ -224,7 +224,8 @@ class _Run:
                 destination.naming,
                 self.watch.rows,
                 self.accept,
-                not self.wishes.get("full_refresh", False),
+                self._may_go_on_with(resource, ledger),
+                self.wishes.get("full_refresh", False),
             )
             listed = catalogist.run()
             self.listed.append(listed)
@@ -255,6 +256,17 @@ class _Run:
                 self.report.error = self.report.error or listed.deletes.error
             elif one.listed == 0 and listed.summary.rows == 0 and listed.is_full:
                 self.report.warnings.append(f"{resource.name}: the vendor listed no files")
+
+    def _may_go_on_with(self, resource: Resource, ledger: Ledger) -> bool:
+        """Whether what has changed will do: not where files are to be fetched whose addresses were
+        not kept, since they may be credentials. Then all are listed once more.
+        """
+        if self.wishes.get("full_refresh"):
+            return False
+        if resource.content is None or self.config.sink is None or not resource.asks_for_changes:
+            return True
+        sink = Folder(self.config.sink).identity
+        return not ledger.transfers.unaddressed(resource.name, sink)
 
     # -- load ------------------------------------------------------------------------------
 
@@ -321,13 +333,20 @@ class _Run:
                 continue
             one = self.report.resources[resource.name]
             number = listed.number
+            since = number if listed.is_full else 0
             one.unchanged, one.parked, todo = ledger.transfers.counts(
-                resource.name, number, sink.identity
+                resource.name, since, sink.identity
             )
             self.watch.stage(resource.name, "transfer", todo)
-            complete = listed.summary.complete
             planner = Planner(
-                self.config, resource, ledger, sink.identity, number, complete, sink.vacant
+                self.config,
+                resource,
+                ledger,
+                sink.identity,
+                number,
+                listed.summary.complete and listed.is_full,
+                sink.vacant,
+                since,
             )
             self.transfers = Transfers(
                 http,

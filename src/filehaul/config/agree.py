@@ -27,6 +27,7 @@ def agree(config: Config) -> None:
         place = f"the resource {resource.name!r} in {config.source}"
         agree_on_sync(resource, place)
         _keys(resource, place)
+        _changes(resource, place)
         if resource.content is not None:
             _content(config, resource, place)
 
@@ -154,6 +155,39 @@ def _keys(resource: Resource, place: str) -> None:
                 where=f"fields of {place}",
                 hint=f"add {key}: where it stands in the vendor's record",
             )
+
+
+def _changes(resource: Resource, place: str) -> None:
+    block = resource.changes
+    if not resource.keys and (block is not None or resource.deleted):
+        key = "changes" if block is not None else "deleted"
+        raise ConfigError(
+            f"{key} needs a primary_key: without it no file can be told from another",
+            where=f"{key} of {place}",
+            hint="primary_key: the column that identifies a file, for example file_id",
+        )
+    if block is None:
+        return
+    if resource.disposition != "merge":
+        raise ConfigError(
+            f"a change feed with {resource.disposition}: only merge keeps the rows of files that "
+            "have not changed",
+            where=f"write_disposition of {place}",
+            hint="write_disposition: merge",
+        )
+    if block.id_path is not None and len(block.id_paths) != len(resource.keys):
+        raise ConfigError(
+            f"id_path has {len(block.id_paths)} of the {len(resource.keys)} columns of the "
+            "primary key",
+            where=f"changes.id_path of {place}",
+            hint=f"a path for each of {', '.join(resource.keys)}, in this order",
+        )
+    if block.file_path is not None and block.id_path is None:
+        raise ConfigError(
+            "with file_path, a change must name its file also where it has no record of it",
+            where=f"changes of {place}",
+            hint="id_path: where a change has the file's id",
+        )
 
 
 def _content(config: Config, resource: Resource, place: str) -> None:

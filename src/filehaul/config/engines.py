@@ -15,7 +15,7 @@ _DLT_DISPOSITIONS = frozenset({"skip", "scd2", "insert-only", "cdc"})
 _PLACES = ("path", "params", "json", "headers")
 _PARENT = re.compile(r"\{\s*(?:resources|incremental)\.")
 _PARENT_NAME = re.compile(r"\{\s*resources\.([^.{}]+)\.")
-OUR_KEYS = frozenset({"content", "deletes", "fields", "raw", "sync_type"})
+OUR_KEYS = frozenset({"changes", "content", "deleted", "deletes", "fields", "raw", "sync_type"})
 """The keys of a resource that only filehaul's engine honours."""
 _NAME_ONE = "name one: paginator: {type: offset, limit: 100}, or single_page"
 

@@ -102,7 +102,7 @@ def _open_for_dlt(definitions: dict[str, Any]) -> None:
 
 
 def _short_forms(definitions: dict[str, Any]) -> None:
-    """A string for an endpoint, a paginator, a field; a token without a type."""
+    """A string for an endpoint, a paginator, a field; a token without a type; one of a list."""
     own = definitions["Resource"]["properties"]
     own["endpoint"] = {
         "anyOf": [{"$ref": "#/$defs/Endpoint"}, {"type": "string"}],
@@ -131,6 +131,12 @@ def _short_forms(definitions: dict[str, Any]) -> None:
         }
     )
     definitions["Client"]["properties"]["session"] = {"description": "dlt's: a session object"}
+    for name in ("Resource", "Changes"):
+        deleted = definitions[name]["properties"]["deleted"]
+        deleted["anyOf"] = [
+            {"$ref": "#/$defs/Deleted"},
+            {key: deleted.pop(key) for key in ("type", "items") if key in deleted},
+        ]
     path = {"type": "string", "description": FieldSource.model_fields["path"].description or ""}
     for field in definitions["Fields"]["properties"].values():
         if "anyOf" in field:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from .base import Headers, Model, Path, refuse_unknown
+from .changes import Changes, Deleted, one_or_many
 from .model import Content, Fields
 from .paginators import Paginator
 from .sync_types import DISPOSITIONS, WITH_TOMBSTONES, Deletes, Incremental, SyncType
@@ -98,6 +99,12 @@ class Resource(Model):
     selected: bool = Field(True, description="false: not listed")
     fields: Fields | None = Field(None, description="neutral column: path in the record")
     content: Content | None = Field(None, description="left out: the catalogue only")
+    changes: Changes | None = Field(
+        None, description="the vendor's change feed: asked instead of a full listing"
+    )
+    deleted: Annotated[
+        tuple[Deleted, ...], Field(description="records of the listing whose file is gone")
+    ] = ()
     raw: bool = Field(
         False, description="beside the fields, keep the vendor's record as JSON in column raw"
     )
@@ -108,6 +115,11 @@ class Resource(Model):
         description="as in dlt: what becomes of new columns and of values of another type: "
         "evolve, freeze, discard_row, discard_value",
     )
+
+    @field_validator("deleted", mode="before")
+    @classmethod
+    def _list(cls, value: Any) -> Any:
+        return one_or_many(value)
 
     @field_validator("write_disposition")
     @classmethod
@@ -160,6 +172,8 @@ class Resource(Model):
         """The sync type, also where the config leaves it to what is there."""
         if self.sync_type is not None:
             return self.sync_type
+        if self.changes is not None:
+            return "changes"
         incremental = self.watermark is not None
         return {
             "merge": "incremental" if incremental else "snapshot",
@@ -171,6 +185,16 @@ class Resource(Model):
     def watermark(self) -> Incremental | None:
         """How to list only what has changed, wherever it stands."""
         return self.endpoint.incremental or self.incremental
+
+    @property
+    def has_feed(self) -> bool:
+        """Whether its change feed is asked."""
+        return self.changes is not None and self.sync in ("changes", "history")
+
+    @property
+    def asks_for_changes(self) -> bool:
+        """Whether a run may list only what has changed, by a feed or a watermark."""
+        return self.has_feed or self.watermark is not None
 
     @property
     def gone(self) -> str:

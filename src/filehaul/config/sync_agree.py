@@ -46,6 +46,12 @@ def _incremental(resource: Resource, place: str) -> None:
             where=f"sync_type of {place}",
             hint="endpoint: {incremental: {cursor_path: modified_at, start_param: modified_since}}",
         )
+    if resource.changes is None and sync == "changes":
+        raise ConfigError(
+            "the sync type changes needs the vendor's change feed",
+            where=f"sync_type of {place}",
+            hint="changes: {start: …, path: …, token_param: …, final_path: …}",
+        )
     if block is not None and sync not in ("incremental", "incremental_append", "history"):
         raise ConfigError(
             f"the sync type {sync} lists everything, and incremental only what has changed",
@@ -54,6 +60,12 @@ def _incremental(resource: Resource, place: str) -> None:
         )
     if block is None:
         return
+    if resource.changes is not None:
+        raise ConfigError(
+            "changes and incremental both say what has changed",
+            where=f"incremental of {place}",
+            hint="keep changes: the vendor's own feed misses nothing",
+        )
     if block.end_value is not None and block.initial_value is None:
         raise ConfigError(
             "end_value without initial_value",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -98,6 +98,13 @@ class Shape:
     def keyed(self, rows: Rows, records: list[Any], page: int) -> None:
         """Add a page's records to ``rows``, those without a usable key to its rejects."""
         self._keys.add(rows, records, page)
+
+    def key_of(self, ids: Sequence[Any]) -> str:
+        """The key of a file that is told by its ids alone, in the primary key's order.
+
+        Raises UnfitError where they make none.
+        """
+        return self._keys.of(ids)
 
     def hashes(self, records: list[dict[str, Any]]) -> list[bytes]:
         """16 bytes a record that change when its row would: what the ledger compares."""

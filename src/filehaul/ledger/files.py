@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from ..models import File
+from ..redact import is_secret
 
 if TYPE_CHECKING:
     from .store import Ledger
@@ -154,12 +155,20 @@ class FilesBook:
             [(listing, resource, key) for key in keys],
         )
 
-    def addresses(self, resource: str, pairs: Iterable[tuple[str, str]]) -> None:
-        """Addresses of bytes, for this run only: they may be credentials, and may expire."""
-        self.db.executemany(
-            "INSERT OR REPLACE INTO temp.addresses VALUES (?, ?, ?)",
-            [(resource, key, address) for key, address in pairs],
-        )
+    def addresses(
+        self, resource: str, pairs: Iterable[tuple[str, str]], keep: bool = False
+    ) -> None:
+        """Addresses of bytes, for this run only: they may be credentials, and may expire.
+
+        ``keep``: those that are no credentials also for later runs, which may not list the file.
+        """
+        rows = [(resource, key, address) for key, address in pairs]
+        self.db.executemany("INSERT OR REPLACE INTO temp.addresses VALUES (?, ?, ?)", rows)
+        if keep:
+            self.db.executemany(
+                "INSERT OR REPLACE INTO kept_addresses VALUES (?, ?, ?)",
+                [row for row in rows if not is_secret(row[2])],
+            )
 
     def unique(self, resource: str, listing: int) -> int:
         """How many different keys a listing saw."""

@@ -75,6 +75,7 @@ class PackagesBook:
                     (resource, listing),
                 )
                 self.ledger.watermarks.hold(resource, listing)
+                self.ledger.changes.hold(resource, listing)
             for table in _WITH_PACKAGES:
                 self.db.execute(
                     f"UPDATE {table} SET loaded = 1, package = NULL WHERE package = ?",
@@ -154,6 +155,7 @@ class PackagesBook:
         """The destination has lost its rows: of one resource, or all of them, ours included."""
         with self.ledger.transaction():
             self.ledger.watermarks.forget(resource)
+            self.ledger.changes.forget(resource)
             if resource is not None:
                 self.db.execute(
                     "UPDATE files SET loaded_hash = NULL WHERE resource = ?", (resource,)

@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING
 
 from ..errors import LedgerError, TemporaryError
 from ..models import ListingSummary
+from .changes import CHANGES_SCHEMA
 from .schema import SCHEMA, TEMPORARY
 
 if TYPE_CHECKING:
+    from .changes import ChangesBook
     from .files import FilesBook
     from .packages import PackagesBook
     from .places import PlacesBook
+    from .told import ToldBook
     from .transfers import TransfersBook
     from .watermarks import WatermarksBook
     from .withheld import WithheldBook
@@ -111,7 +114,7 @@ class Ledger:
         db.execute("PRAGMA cache_size = -32768")
         if version is None:
             db.executescript(
-                f"BEGIN IMMEDIATE; {SCHEMA}"
+                f"BEGIN IMMEDIATE; {SCHEMA} {CHANGES_SCHEMA}"
                 f"PRAGMA user_version = {SCHEMA_VERSION};"
                 f"PRAGMA application_id = {_APPLICATION_ID}; COMMIT;"
             )
@@ -207,7 +210,7 @@ class Ledger:
         """A listing has ended, complete or not."""
         self.db.execute(
             "UPDATE listings SET finished_at = ?, pages = ?, rows = ?, unique_keys = ?,"
-            " complete = ?, how = ?, why_not = ? WHERE number = ?",
+            " complete = ?, how = ?, why_not = ?, change_token = ? WHERE number = ?",
             (
                 micros(summary.finished_at),
                 summary.pages,
@@ -216,6 +219,7 @@ class Ledger:
                 summary.complete,
                 summary.how,
                 summary.why_not,
+                summary.change_token,
                 number,
             ),
         )
@@ -242,6 +246,20 @@ class Ledger:
         from .files import FilesBook
 
         return FilesBook(self)
+
+    @cached_property
+    def changes(self) -> ChangesBook:
+        """Change tokens, and places in the vendor's tree."""
+        from .changes import ChangesBook
+
+        return ChangesBook(self)
+
+    @cached_property
+    def told(self) -> ToldBook:
+        """Files that a vendor says are gone."""
+        from .told import ToldBook
+
+        return ToldBook(self)
 
     @cached_property
     def transfers(self) -> TransfersBook:

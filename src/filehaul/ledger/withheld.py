@@ -79,12 +79,19 @@ class WithheldBook:
         """Nothing of this resource is withheld any longer."""
         self.db.execute("DELETE FROM withheld WHERE resource = ?", (resource,))
 
+    def left(self, one: Withheld) -> int:
+        """How many of these files are still gone."""
+        told = self.ledger.told.left(one.resource, one.number)
+        return self.ledger.files.missing(one.resource, one.before) if told is None else told
+
     def accept(self, one: Withheld, at: datetime) -> int | None:
         """Make these tombstones; None: the set is not what it was, and nothing was done.
 
         Files come back, or are tombstones by now: the set can only have become smaller.
         """
         files = self.ledger.files
-        if files.missing(one.resource, one.before) != one.files:
+        if self.left(one) != one.files:
             return None
+        if self.ledger.told.left(one.resource, one.number) is not None:
+            return self.ledger.told.accept(one.resource, one.number, micros(at))
         return files.tombstone_missing(one.resource, one.before, micros(at))

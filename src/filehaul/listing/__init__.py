@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
 from ..config import Resource
@@ -26,7 +26,10 @@ from ..pagination import Ask, Paging, paging
 from ..redact import redact
 from .answers import Answers
 
-__all__ = ["Listing", "with_params"]
+if TYPE_CHECKING:
+    from .changes import Changes
+
+__all__ = ["Lister", "Listing", "address", "feed_lister", "lister", "with_params", "with_values"]
 
 _MOST_MARKS = 1_000_000  # digests of pages seen: 100 MB at most
 _MOST_EMPTY = 1_000  # empty pages in a row, each of which says that more follows
@@ -60,8 +63,9 @@ class Listing:
         self.rows = 0
         self.ended = False
         self.doubt: str | None = None
+        self.how = "listed to its end"
         self._answers = Answers(resource.endpoint, getattr(self.paging, "limit", None))
-        self._address = _address(client, resource)
+        self._address = address(client.base_url, resource.endpoint.path)
         self._widest = 2 * http.settings.concurrency
         self._window = self._widest if self.paging.sure_of_total else 2
         self._turn = 0
@@ -108,7 +112,7 @@ class Listing:
         headers = {"Accept": "application/json", **endpoint.headers}
         body = None
         if endpoint.json_body is not None or ask.body:
-            body = dumps(_with_values(endpoint.json_body or {}, ask.body))
+            body = dumps(with_values(endpoint.json_body or {}, ask.body))
             headers["Content-Type"] = "application/json"
         return Request(
             url,
@@ -206,15 +210,52 @@ class Listing:
             )
 
 
-def _address(client: Client, resource: Resource) -> str:
-    """The endpoint's own address; an absolute path is one already."""
-    path, base = resource.endpoint.path, client.base_url.rstrip("/")
+class Lister(Protocol):
+    """One pass over the vendor, of whatever kind. Iterate it once.
+
+    ``pages``, ``rows``: what came. After the end ``doubt``: why it may not be whole (None: nothing
+    says so), and ``how``: how it knows that it is whole.
+    """
+
+    @property
+    def pages(self) -> int: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def doubt(self) -> str | None: ...
+    @property
+    def how(self) -> str: ...
+
+    def __iter__(self) -> Iterator[Page]:
+        """The pages, in an order that does not depend on how fast they come."""
+
+
+def lister(resource: Resource, client: Client, http: Http) -> Lister:
+    """A full listing of this resource."""
+    full = Listing(resource, client, http)
+    if not resource.deleted:
+        return full
+    from .changes import Netted
+
+    return Netted(resource, full)
+
+
+def feed_lister(resource: Resource, client: Client, http: Http, token: str | int | None) -> Changes:
+    """What a resource's feed tells since this token; everything, where there is none."""
+    from .changes import Changes
+
+    return Changes(resource, client, http, Listing(resource, client, http), token)
+
+
+def address(base_url: str, path: str) -> str:
+    """The address of a path below ``base_url``; an absolute one is an address already."""
+    base = base_url.rstrip("/")
     if urlsplit(path).scheme in ("http", "https"):
         return path
     return f"{base}/{path.lstrip('/')}" if path else base
 
 
-def _with_values(body: dict[str, Any], values: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
+def with_values(body: dict[str, Any], values: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
     """The body with these (dotted path, value) pairs set; the config's own is left as it is."""
     result = dict(body)
     for path, value in values:

@@ -213,7 +213,7 @@ class Destination:
         own = [name for name in self._own_tables() if name in waiting or not self._knows(name)]
         while large := [share for share in shares if share.is_too_large]:
             self._bring(ledger, Package(self.config.name, self.target, ledger, large))
-        last = Package(self.config.name, self.target, ledger, shares, own, full)
+        last = Package(self.config.name, self.target, ledger, shares, own, catalogues)
         loaded.load_id = self._bring(ledger, last)
         for catalogue in catalogues:
             catalogue.spool.remove()

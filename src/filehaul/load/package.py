@@ -78,7 +78,8 @@ class Package:
     """What goes in one package. ``load_id``: known once dlt has begun to extract it.
 
     ``own``: our own tables that are in it, with rows or bare. ``listings``: whose rows are all in
-    the destination once this package is.
+    the destination once this package is, also those that brought none: their change tokens count
+    from then on.
     """
 
     def __init__(

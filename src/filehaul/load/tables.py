@@ -29,6 +29,7 @@ TABLES: dict[str, dict[str, str]] = {
         "complete": BOOL,
         "how": TEXT,
         "why_not": TEXT,
+        "change_token": TEXT,
         "recorded_at": TIMESTAMP,
     },
     "transfers": {
@@ -140,7 +141,7 @@ def _table(name: str, batch: list[tuple[Any, ...]]) -> pa.Table:
 def _listings(ledger: Ledger, connection: str, which: str) -> Iterator[tuple[Any, ...]]:
     for row in ledger.db.execute(
         "SELECT listing_id, resource, started_at, finished_at, pages, rows, unique_keys, complete,"
-        f" how, why_not FROM listings WHERE {which} AND finished_at IS NOT NULL"
+        f" how, why_not, change_token FROM listings WHERE {which} AND finished_at IS NOT NULL"
     ).fetchall():
         yield (
             row[0],
@@ -150,7 +151,7 @@ def _listings(ledger: Ledger, connection: str, which: str) -> Iterator[tuple[Any
             moment(row[3]),
             *row[4:7],
             bool(row[7]),
-            *row[8:10],
+            *row[8:11],
             moment(row[3]),
         )
 
