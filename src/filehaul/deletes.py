@@ -41,6 +41,22 @@ def accepted(ledger: Ledger, config: Config, listing_id: str) -> Withheld:
     )
 
 
+def settle_deletes(ledger: Ledger, config: Config) -> None:
+    """What ``deletes`` says now may not be what it said: then rows are loaded once more. Called
+    before the destination is compared with the ledger.
+    """
+    for resource in config.resources:
+        name = f"deletes:{resource.name}"
+        before, now = ledger.meta(name), resource.gone
+        if before == now:
+            continue
+        if before == "none":  # rows came and went, and nobody took note
+            ledger.packages.forget(resource.name)
+        elif before is not None:
+            ledger.files.tell_again(resource.name)
+        ledger.set_meta(name, now)
+
+
 class Deletes:
     """The tombstones of one listing of one resource.
 

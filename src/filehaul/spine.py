@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from .catalogue import Catalogist, Listed
 from .config import Config, Resource, load_config
 from .connect import connect
-from .deletes import accepted
+from .deletes import accepted, settle_deletes
 from .download import Meter
 from .errors import Cancelled, ConfigError, FilehaulError, VendorError
 from .http import Clock, Http
@@ -160,6 +160,7 @@ class _Run:
             ledger.end_interrupted()
             if self.wishes.get("accept_deletes"):
                 self.accept = accepted(ledger, config, str(self.wishes["accept_deletes"]))
+            settle_deletes(ledger, config)
             self.report.warnings += destination.settle(ledger)
             if self.wishes.get("retry_failed"):
                 ledger.transfers.ask_again()
