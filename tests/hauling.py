@@ -18,14 +18,15 @@ from filehaul.load import Loaded
 from filehaul.report import Report
 from filehaul.testing import FakeFile, FakeVendor
 
+OF_RESOURCE = ("content", "deletes", "fields", "primary_key", "sync_type", "write_disposition")
 RECEIPT = "status, target, size, lower(hex(sha256)), verified_by, attempts, permanent, error"
 
 
 def config_for(vendor: FakeVendor, **more: Any) -> dict[str, Any]:
     """A config for this vendor, with resource ``files``; ``more`` goes to the top level.
 
-    ``content``, ``fields`` and ``write_disposition`` go to the resource, ``client`` into the
-    client block.
+    ``content``, ``fields``, ``write_disposition``, ``sync_type``, ``deletes`` and ``primary_key``
+    go to the resource, ``endpoint`` into its endpoint, ``client`` into the client block.
     """
     resource: dict[str, Any] = {
         "name": "files",
@@ -36,9 +37,10 @@ def config_for(vendor: FakeVendor, **more: Any) -> dict[str, Any]:
         },
         "content": {"path": "/v1/files/{file_id}/content"},
     }
-    for key in ("content", "fields", "write_disposition"):
+    for key in OF_RESOURCE:
         if key in more:
             resource[key] = more.pop(key)
+    resource["endpoint"] |= more.pop("endpoint", {})
     if resource["content"] is None:
         del resource["content"]
         more.setdefault("sink", None)
@@ -77,6 +79,10 @@ class NoDestination:
     def naming(self, identifier: str) -> str:
         """Names stay as they are."""
         return identifier
+
+    def spool_tombstones(self, _ledger: Any, _catalogue: Any) -> int:
+        """Nobody asks."""
+        return 0
 
     def load(self, _ledger: Any, _catalogues: Any) -> Loaded:
         """Nothing is loaded."""

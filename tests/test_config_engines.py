@@ -10,7 +10,8 @@ from config_dicts import config, spoilt, with_endpoint, with_resource
 from filehaul.config import load_config
 from filehaul.errors import ConfigError
 
-INCREMENTAL = {"cursor_path": "modified_at", "start_param": "modified_since"}
+OURS = {"cursor_path": "modified_at", "start_param": "modified_since"}
+INCREMENTAL = {**OURS, "row_order": "asc"}  # its order is something that only dlt acts upon
 
 
 def reason(made: dict[str, Any]) -> str | None:
@@ -29,6 +30,11 @@ def reason(made: dict[str, Any]) -> str | None:
         with_endpoint(paginator="single_page"),
         with_endpoint(path="/d/{drive}", params={"drive": 1}),
         with_endpoint(incremental=None, response_actions=None),
+        with_endpoint(incremental=OURS),
+        with_endpoint(incremental={**OURS, "on_cursor_value_missing": "include"}),
+        with_resource(incremental={"cursor_path": "modified_at"}),
+        with_endpoint(params={"s": "{incremental.start_value}"}, incremental={"cursor_path": "m"}),
+        with_endpoint(params={"s": {"type": "incremental", "cursor_path": "m"}}),
         with_resource(columns=None, processing_steps=None),
         with_resource(write_disposition={"disposition": "merge", "strategy": "upsert"}),
         spoilt("client.session", None),
@@ -42,7 +48,16 @@ def test_ours(made):
 @pytest.mark.parametrize(
     ("made", "why"),
     [
-        (with_endpoint(incremental=INCREMENTAL), "'endpoint.incremental'"),
+        (with_endpoint(incremental=INCREMENTAL), "'endpoint.incremental.row_order'"),
+        (
+            with_endpoint(incremental={**OURS, "on_cursor_value_missing": "raise"}),
+            "'endpoint.incremental.on_cursor_value_missing: raise'",
+        ),
+        (with_resource(incremental={**OURS, "convert": str}), "'incremental.convert'"),
+        (
+            with_endpoint(params={"s": "x{incremental.start_value}"}, incremental=OURS),
+            "'endpoint.params' takes",
+        ),
         (with_endpoint(response_actions=[]), "'endpoint.response_actions'"),
         (with_endpoint(data={"a": "b"}), "'endpoint.data'"),
         (with_endpoint(auth={"token": "x"}), "'endpoint.auth'"),
@@ -112,7 +127,7 @@ def test_what_dlt_s_engine_cannot(asked, place):
     with pytest.raises(ConfigError) as error:
         load_config(made)
     assert "needs filehaul's engine, but dlt's lists this resource" in error.value.message
-    assert "it uses 'endpoint.incremental', which is dlt's" in error.value.message
+    assert "it uses 'endpoint.incremental.row_order', which is dlt's" in error.value.message
     assert error.value.where == f"resources[0] in the dict.{place}"
 
 
@@ -185,7 +200,7 @@ def test_dlt_accepts_what_is_left_to_it():
     assert [(one.name, one.reason) for one in read.dlt_resources] == [
         ("drives", "the resource 'files', which dlt lists, takes values of it"),
         ("files", "'endpoint.path' takes values from another resource or dlt's incremental"),
-        ("log", "it uses 'endpoint.incremental', which is dlt's"),
+        ("log", "it uses 'endpoint.incremental.row_order', which is dlt's"),
     ]
     assert read.resources == ()
     assert sorted(dlt_engine(read).resources) == ["drives", "files", "log"]

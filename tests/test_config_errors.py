@@ -53,8 +53,12 @@ def refused(made: Any) -> ConfigError:
         # Later versions will know these. Until then they are keys like any other unknown one.
         ("vendor", None),
         ("deletes", None),
-        ("resources.0.changes", None),
-        ("resources.0.sync_type", None),
+        ("resources.0.ledgers", None),
+        ("resources.0.synctype", "sync_type"),
+        ("resources.0.deletes.confrm", "confirm"),
+        ("resources.0.deletes.max.shares", "share"),
+        ("resources.0.endpoint.incremental.cursr_path", "cursor_path"),
+        ("resources.0.incremental.startparam", "start_param"),
     ],
 )
 def test_unknown_keys(place, near):

@@ -62,7 +62,17 @@ RIGHT = {
     ),
     "selectors": with_endpoint(data_selector=["files", "folders"], json={"q": 1}),
     "dlt's keys": with_resource(columns={}, processing_steps=[], merge_key="a"),
-    "dlt's endpoint": with_endpoint(incremental={"cursor_path": "x"}, response_actions=[]),
+    "dlt's endpoint": with_endpoint(
+        incremental={"cursor_path": "x", "row_order": "asc"}, response_actions=[]
+    ),
+    "incremental": with_endpoint(
+        incremental={"cursor_path": "a.b", "start_param": "since", "lag": 60, "format": "epoch"}
+    ),
+    "sync type": with_resource(sync_type="history", deletes="none"),
+    "deletes": with_resource(
+        deletes={"how": "hard", "confirm": 2, "max": {"share": "12.5%", "always_allow": 0}}
+    ),
+    "deletes, share": with_resource(deletes={"max": {"share": 0.1}}),
     "long disposition": with_resource(
         write_disposition={"disposition": "merge", "strategy": "scd2"}
     ),

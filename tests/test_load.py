@@ -289,10 +289,10 @@ def refused(destination: Any) -> ConfigError:
 
 def test_a_destination_whose_packages_are_missing() -> None:
     """dlt's extra is not installed: exit 4, and what to install."""
-    login = "postgresql://loader:hidden-password@127.0.0.1:1/warehouse"
-    error = refused({"type": "postgres", "credentials": login})
+    login = "clickhouse://loader:hidden-password@127.0.0.1:1/warehouse"
+    error = refused({"type": "clickhouse", "credentials": login})
     assert "needs packages that are not installed" in error.message
-    assert error.hint == 'pip install "dlt[postgres]"'
+    assert error.hint == 'pip install "dlt[clickhouse]"'
 
 
 def test_a_destination_that_dlt_does_not_know() -> None:

@@ -53,7 +53,7 @@ MOMENTS = {
     "loaded, and not told": ("dlt.load.load", "LoadStorage.complete_load_package", False, 1),
     "loaded, and not confirmed": ("filehaul.ledger", "PackagesBook.confirm", False, 1),
     "receipts extracted": (PIPELINE, "Pipeline.extract", True, 2),
-    "receipts in the database": (PACKAGES, "PackageStorage.complete_job", False, 7),
+    "receipts in the database": (PACKAGES, "PackageStorage.complete_job", False, 11),
     "receipts loaded, and not confirmed": ("filehaul.ledger", "PackagesBook.confirm", False, 2),
 }
 

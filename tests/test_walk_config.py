@@ -157,3 +157,29 @@ def test_paths_of_names_are_unambiguous(one, two):
         paths.append((path, safe))
     assert (paths[0][0] == paths[1][0]) == (one == two)
     assert (paths[0][1] == paths[1][1]) == (one == two)
+
+
+def test_a_change_feed_tells_no_folders():
+    """walk with changes would lose paths: refused, unless the records have their own."""
+    feed = {
+        "start": {"path": "/start", "token_path": "token"},
+        "path": "/changes",
+        "token_param": "token",
+        "final_path": "token",
+    }
+    keys = {"changes": feed, "write_disposition": "merge", "primary_key": "file_id"}
+    problem = refused(resource={**keys, "fields": {"file_id": "id"}})
+    assert "paths would be lost" in problem.message
+    assert "changes of the resource" in problem.where
+    own = {"file_id": "id", "path": "path"}
+    assert resource(resource={**keys, "fields": own}).walk is not None
+
+
+def test_the_vendors_filter_would_hide_folders():
+    """incremental with start_param leaves out folders that have not changed, with all in them."""
+    block = {"cursor_path": "modified_at", "start_param": "since"}
+    keys = {"primary_key": "file_id", "write_disposition": "merge"}
+    problem = refused(resource=keys, incremental=block)
+    assert "what is in it never found" in problem.message
+    del block["start_param"]
+    assert resource(resource=keys, incremental=block).watermark is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +198,37 @@ def test_a_refused_subtree(vendor):
     assert rows_of("SELECT how FROM acme_data.listings WHERE complete") == [
         ("each of 6 folders was read to its end; 11 unique keys",)
     ]
+
+
+def test_a_file_missing_once_is_only_suspected(vendor):
+    """It may have moved behind the walk's back: a tombstone takes two complete walks; and a walk
+    that is not complete in between proves nothing."""
+    made = config_of(vendor, fields=FIELDS)
+    sync(made)
+    vendor.remove("docs/2025/d.txt")
+    gone = "SELECT file_id, path FROM acme_data.files WHERE deleted_at IS NOT NULL ORDER BY path"
+    assert sync(made).complete
+    assert rows_of(gone) == []
+    vendor.script(items_path(vendor, "media"), Fault.status(403))
+    assert not haul(made).complete
+    vendor.assert_all_fired()
+    assert rows_of(gone) == []
+    sync(made)
+    assert [path for _, path in rows_of(gone)] == ["docs/2025", "docs/2025/d.txt"]
+
+
+def test_records_that_are_deletions(vendor):
+    """`deleted` on a walk: trashed files become tombstones, the others keep their places."""
+    made = config_of(vendor, fields=FIELDS)
+    made["resources"][0]["deleted"] = {"path": "trashed", "equals": True, "reason": "trashed"}
+    sync(made)
+    assert places()["docs/2024/b.txt"][0] == "docs/2024/b.txt"
+    old = vendor.files["docs/2024/b.txt"]
+    vendor.put(replace(old, extra={"trashed": True}))
+    sync(made)
+    query = "SELECT file_id, delete_reason FROM acme_data.files WHERE deleted_at IS NOT NULL"
+    assert rows_of(query) == [("docs/2024/b.txt", "trashed")]
+    assert places()["docs/2024/q1/c.txt"][0] == "docs/2024/q1/c.txt"
 
 
 def test_a_folder_linked_twice_is_one_row(vendor):

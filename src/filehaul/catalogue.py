@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
 from .config import Config, Resource
+from .deletes import Outcome
 from .errors import FilehaulError, VendorError
 from .fields import TEXT, TIMESTAMP, Reject, Roles, Rows, Shape, roles_of
 from .http import Http
 from .http.origins import resolve
-from .ledger import FileNote, Ledger, micros, moment
-from .listing import how_known, lister, short_of_total
-from .load import Catalogue, Spool
+from .increment import Increment
+from .ledger import FileNote, Ledger, Withheld, micros, moment
+from .listing import how_known, short_of_total
+from .load import ROW_VERSION, Catalogue, How, Spool
 from .load.signed import without_signatures
+from .load.tombstones import row_version
 from .models import File, ListingSummary, Page
 from .plan import desired_path
 from .redact import redact
+from .told import Told, is_full
 
 # Rows compared and noted at once. While that is done nothing is asked: more of them, and the
 # vendor waits for us (measured at 30 ms a page: 10,000 took a quarter off the rate).
@@ -34,7 +38,11 @@ OUR_COLUMNS = {
 
 @dataclass
 class Listed:
-    """A listing that has ended: what it saw, and what of it is to be loaded."""
+    """A listing that has ended: what it saw, and what of it is to be loaded.
+
+    ``is_full``: it asked for every file, not only for what has changed. ``loads``: its rows may be
+    loaded; half a listing only ever adds to a table.
+    """
 
     number: int
     summary: ListingSummary
@@ -42,10 +50,17 @@ class Listed:
     files: int = 0
     rejects: list[Reject] = field(default_factory=list)
     error: FilehaulError | None = None
+    deletes: Outcome = field(default_factory=Outcome)
+    is_full: bool = True
+    loads: bool = True
 
 
 class Catalogist:
-    """Lists one resource. Pages become rows by the ten thousand; memory does not grow."""
+    """Lists one resource. Pages become rows by the ten thousand; memory does not grow.
+
+    ``may_go_on``: from where an earlier run came to; else everything is listed. ``anew``: because
+    a person wants it so.
+    """
 
     def __init__(
         self,
@@ -55,14 +70,24 @@ class Catalogist:
         ledger: Ledger,
         naming: Callable[[str], str],
         watch: Callable[[int], None] = lambda _rows: None,
+        accept: Withheld | None = None,
+        may_go_on: bool = True,
+        anew: bool = False,
     ) -> None:
         self.config = config
         self.resource = resource
         self.ledger = ledger
         self.watch = watch
-        # Rows that are gone are told by a listing that proves that it saw all that are not.
-        prove = resource.disposition == "merge"
-        self.listing = lister(resource, config.client, http, prove=prove)
+        self.anew = anew
+        self.started = datetime.now(timezone.utc)
+        self.increment: Increment | None = None
+        if resource.watermark is not None:
+            self.increment = Increment(
+                config, resource, ledger.watermarks, self.started, not may_go_on
+            )
+        asked = resource if self.increment is None else self.increment.resource
+        self.told = Told(config, asked, ledger, accept, may_go_on)
+        self.listing = self.told.lister(http)
         self.shape = Shape(resource, naming, ledger.columns(resource.name))
         self.listing_id = uuid.uuid4().hex
         self.spool = Spool(config.home / "spool" / config.name / self.listing_id)
@@ -71,16 +96,19 @@ class Catalogist:
         self.rejected_rows = 0
         self.number = 0
         self.rows = 0
-        self.started = datetime.now(timezone.utc)
-        # Without keys, or where every listing is loaded whole, there is nothing to compare.
+        # Where nobody asks later what was there, and every row is loaded, nothing is compared.
         self.compares = bool(resource.keys) and (
-            resource.disposition == "merge" or resource.content is not None
+            resource.gone != "none" or resource.content is not None
         )
         self.loads_all = resource.disposition != "merge"
+        self.versions = resource.sync == "history"
 
     def run(self) -> Listed:
         """List to the end; an error of the vendor's is in the result, not raised."""
         self.number = self.ledger.begin_listing(self.listing_id, self.resource.name, self.started)
+        if self.increment is not None:
+            with self.ledger.transaction():
+                self.increment.begin()
         error: FilehaulError | None = None
         rows = Rows()
         pages = iter(self.listing)
@@ -100,8 +128,12 @@ class Catalogist:
 
     def _add(self, rows: Rows, page: Page) -> None:
         """A page's records, their addresses, and nothing of these that is a credential."""
+        if page.deleted:
+            with self.ledger.transaction():
+                self._reject(self.told.bury(page, self.shape))
         before = len(rows.records)
-        self.shape.keyed(rows, page.records, page.number, page.folder)
+        records = page.records if self.increment is None else self.increment.kept(page.records)
+        self.shape.keyed(rows, records, page.number, page.folder)
         if self.roles is None and rows.records:
             self.roles = roles_of(self.resource, rows.records[0])
         if self.resource.content is not None:
@@ -134,44 +166,63 @@ class Catalogist:
 
     def _take(self, rows: Rows) -> None:
         """One stretch of rows: compare, put aside what is to be loaded, and note it all at once."""
-        at = micros(self.started)
-        everything = list(range(len(rows.records)))
         if not self.compares:
-            self._put_aside(rows, everything, [at] * len(everything))
-            with self.ledger.transaction():
-                self._reject(rows.rejects)
-                self._fix_columns()
-        else:
-            hashes = self.shape.hashes(rows.records, rows.folders)
-            name = self.resource.name
-            known = self.ledger.files.standing(name, self.number, rows.keys, hashes, at)
-            repeated = set(known.repeated)
-            to_load = known.to_load
-            if self.loads_all:
-                to_load = [number for number in everything if number not in repeated]
-            first_seen = [known.first_seen.get(number, at) for number in to_load]
-            rejects = self._put_aside(rows, to_load, first_seen)
-            if not self.loads_all:
-                # Rows that were noted before, and not loaded since, had theirs told then.
-                new = {rows.keys[number] for number in known.changed}
-                rejects = [one for one in rejects if one.record or one.key in new]
-            with self.ledger.transaction():
-                self._note(rows, hashes, known.changed, repeated, at)
-                self._reject(rejects)
-                self._fix_columns()
+            self._take_all(rows)
+            return
+        at = micros(self.started)
+        hashes = self.shape.hashes(rows.records, rows.folders)
+        name = self.resource.name
+        known = self.ledger.files.standing(name, self.number, rows.keys, hashes, at)
+        repeated = set(known.repeated)
+        to_load = known.to_load
+        if self.loads_all and (self.increment is None or self.anew):
+            to_load = [number for number in range(len(hashes)) if number not in repeated]
+        first_seen = [known.first_seen.get(number, at) for number in to_load]
+        rejects = self._put_aside(rows, to_load, first_seen, hashes)
+        if not self.loads_all:
+            # Rows that were noted before, and not loaded since, had theirs told then.
+            new = {rows.keys[number] for number in known.changed}
+            rejects = [one for one in rejects if one.record or one.key in new]
+        with self.ledger.transaction():
+            self._note(rows, hashes, known.changed, repeated, at)
+            self._reject(rejects)
+            self._fix_columns()
         self.rows += len(rows.records)
+
+    def _take_all(self, rows: Rows) -> None:
+        """The same where nothing is compared, and the ledger keeps no files."""
+        needs_hashes = self.versions or (self.increment is not None and self.increment.appends)
+        hashes = self.shape.hashes(rows.records, rows.folders) if needs_hashes else []
+        numbers = self._fresh(hashes) if hashes else list(range(len(rows.records)))
+        # When a file was first seen nobody knows, but for rows that stand there as they came.
+        first_seen = [micros(self.started) if self.loads_all else None] * len(numbers)
+        rejects = self._put_aside(rows, numbers, first_seen, hashes)
+        with self.ledger.transaction():
+            if self.increment is not None and hashes:
+                self.increment.note(rows.records, hashes)
+            self._reject(rejects)
+            self._fix_columns()
+        self.rows += len(rows.records)
+
+    def _fresh(self, hashes: list[bytes]) -> list[int]:
+        """Rows that are not in the table yet, where each run appends."""
+        if self.increment is None or not self.increment.appends:
+            return list(range(len(hashes)))
+        return self.increment.new(hashes)
 
     def _fix_columns(self) -> None:
         if self.shape.added:
             self.ledger.add_columns(self.resource.name, self.shape.added)
             self.shape.added.clear()
 
-    def _put_aside(self, rows: Rows, numbers: list[int], first_seen: list[int]) -> list[Reject]:
+    def _put_aside(
+        self, rows: Rows, numbers: list[int], first_seen: Sequence[int | None], hashes: list[bytes]
+    ) -> list[Reject]:
         """These rows into the spool; what was rejected of them, and of the stretch before."""
         if not numbers:
             return rows.rejects
         chosen = rows if len(numbers) == len(rows.records) else rows.only(numbers)
-        self.spool.add(self._table(chosen, first_seen))
+        self.spool.add(self._table(chosen, first_seen, [hashes[n] for n in numbers if hashes]))
         return rows.rejects if chosen is rows else [*rows.rejects, *chosen.rejects]
 
     def _note(
@@ -184,7 +235,9 @@ class Catalogist:
         book.seen(name, self.number, [k for n, k in enumerate(rows.keys) if n not in others])
         if self.resource.content is not None:
             pairs = zip(rows.keys, rows.addresses)
-            book.addresses(name, [(key, address) for key, address in pairs if address])
+            kept = self.resource.asks_for_changes
+            book.addresses(name, [(key, address) for key, address in pairs if address], kept)
+        self.told.locate(rows.keys, rows.records)
 
     def _file_note(self, rows: Rows, number: int, row_hash: bytes) -> FileNote:
         assert self.roles is not None
@@ -200,18 +253,19 @@ class Catalogist:
             desired=desired_path(self.resource, file),
         )
 
-    def _table(self, rows: Rows, first_seen: list[int]) -> Any:
+    def _table(self, rows: Rows, first_seen: Sequence[int | None], hashes: list[bytes]) -> Any:
         count = len(rows.records)
         nothing: list[Any] = [None] * count
-        return self.shape.table(
-            rows,
-            {
-                "first_seen_at": (TIMESTAMP, [moment(seen) for seen in first_seen]),
-                "last_seen_at": (TIMESTAMP, [self.started] * count),
-                "deleted_at": (TIMESTAMP, nothing),
-                "delete_reason": (TEXT, nothing),
-            },
-        )
+        extra: dict[str, tuple[str, list[Any]]] = {
+            "first_seen_at": (TIMESTAMP, [moment(seen) for seen in first_seen]),
+            "last_seen_at": (TIMESTAMP, [self.started] * count),
+            "deleted_at": (TIMESTAMP, nothing),
+            "delete_reason": (TEXT, nothing),
+        }
+        if self.versions:
+            found = [row_version(key, one) for key, one in zip(rows.keys, hashes)]
+            extra[ROW_VERSION] = (TEXT, found)
+        return self.shape.table(rows, extra)
 
     def _reject(self, rejects: list[Reject]) -> None:
         if not rejects:
@@ -244,13 +298,14 @@ class Catalogist:
             if self.compares
             else self.rows
         )
-        why_not: str | None
+        why_not = self.listing.doubt
+        token = self.told.offer(self.listing, self.number) if error is None else None
         if error is not None:
             why_not = redact(error.message)
         elif self.rejected_rows:
             why_not = f"{self.rejected_rows} records had no usable key"
-        else:
-            why_not = self.listing.doubt or short_of_total(self.listing, unique)
+        elif why_not is None and self.increment is None:
+            why_not = short_of_total(self.listing, unique)
         summary = ListingSummary(
             listing_id=self.listing_id,
             resource=self.resource.name,
@@ -262,8 +317,57 @@ class Catalogist:
             complete=why_not is None,
             how=how_known(self.listing, unique) if error is None else "stopped",
             why_not=why_not,
+            change_token=token,
         )
         self.ledger.end_listing(self.number, summary)
+        ended = error is None and self.listing.doubt is None
+        if ended and self.increment is not None:
+            with self.ledger.transaction():
+                self.increment.offer(self.number)
+        deletes = self.told.settle(
+            self.number,
+            self.listing_id,
+            self.started,
+            summary.complete,
+            self.is_full,
+            error is None,
+        )
+        return Listed(
+            self.number,
+            summary,
+            self._catalogue(),
+            unique,
+            self.rejects,
+            error,
+            deletes,
+            self.is_full,
+            self._loads(error, ended),
+        )
+
+    @property
+    def is_full(self) -> bool:
+        """Whether every file was asked for, not only what has changed."""
+        return is_full(self.listing) and (self.increment is None or self.increment.is_full)
+
+    def _loads(self, error: FilehaulError | None, ended: bool) -> bool:
+        if self.increment is not None and self.increment.appends:
+            return ended  # else the next run reads the same again
+        return error is None or self.resource.disposition == "merge"
+
+    def _catalogue(self) -> Catalogue:
+        resource = self.resource
         types = {**self.shape.types, **OUR_COLUMNS}
-        catalogue = Catalogue(self.resource, self.number, self.spool, types, self.shape.keys)
-        return Listed(self.number, summary, catalogue, unique, self.rejects, error)
+        if self.versions:
+            types[ROW_VERSION] = TEXT
+        how: How | None = None
+        if self.increment is not None and self.increment.appends and self.anew:
+            how = "replace"  # else every row would be there twice
+        return Catalogue(
+            resource,
+            self.number,
+            self.spool,
+            types,
+            self.shape.keys,
+            how,
+            hard=resource.gone == "hard",
+        )

@@ -15,7 +15,8 @@ from .errors import FilehaulError, VendorError
 from .fields import NEUTRAL_TYPES, Rows, Shape, roles_of
 from .http import Http, Request
 from .http.origins import resolve
-from .listing import Lister, Listing, Walk, lister
+from .listing import Listing, Walk, full_lister
+from .load import examined
 from .models import Page
 from .pagination import smaller
 from .paths import MISSING, record_path
@@ -63,6 +64,11 @@ def check(config: Config | Mapping[str, Any] | str | Path) -> Iterator[Finding]:
     yield Finding("places", _places(loaded))
     for one in loaded.dlt_resources:
         yield Finding("engine", f"{one.name}: dlt's engine, because {one.reason}")
+    try:
+        yield Finding("destination", examined(loaded))
+    except FilehaulError as problem:
+        yield _failed("destination", problem)
+        return
     with connect(loaded) as http:
         steps = [_token(http, loaded)]
         steps += [_resource(http, loaded, resource) for resource in loaded.resources]
@@ -99,7 +105,7 @@ def _token(http: Http, config: Config) -> Iterator[Finding]:
 def _resource(http: Http, config: Config, resource: Resource) -> Iterator[Finding]:
     what = f"listing {resource.name}"
     try:
-        page = _one_page(lister(resource, config.client, http))
+        page = _one_page(full_lister(resource, config.client, http))
     except FilehaulError as problem:
         yield _failed(what, problem)
         return
@@ -160,10 +166,10 @@ def _folders(resource: Resource, page: Page) -> str:
     return f"walk: {len(folders)} of {count} records are folders"
 
 
-def _one_page(listing: Lister) -> Page:
+def _one_page(listing: Listing | Walk) -> Page:
     if isinstance(listing, Listing):
         listing.paging = smaller(listing.paging, _FEW)
-    elif isinstance(listing, Walk):
+    else:
         listing.limit = _FEW
     for page in listing:
         return page

@@ -141,15 +141,27 @@ class VendorError(FilehaulError):
 
 
 class AnswerError(VendorError):
-    """An HTTP status that stands after all retries. ``status``: the code; 5xx are temporary."""
+    """An HTTP status that stands after all retries. ``status``: the code; 5xx are temporary.
+
+    ``answer``: the beginning of the vendor's answer as it came, for comparing and never for
+    showing: it is not redacted.
+    """
 
     kind = "answer"
 
     def __init__(
-        self, message: str, *, status: int, temporary: bool = False, where: str = "", hint: str = ""
+        self,
+        message: str,
+        *,
+        status: int,
+        temporary: bool = False,
+        where: str = "",
+        hint: str = "",
+        answer: bytes = b"",
     ) -> None:
         super().__init__(message, where=where, hint=hint)
         self.status = status
+        self.answer = answer
         self.temporary = temporary
         if temporary:
             self.exit_code = TemporaryError.exit_code

@@ -61,7 +61,13 @@ def plan(config: Config | Mapping[str, Any] | str | Path) -> Iterator[Action]:
                     continue
                 sink = Folder(loaded.sink).identity
                 planner = Planner(
-                    loaded, resource, ledger, sink, listed.number, listed.summary.complete
+                    loaded,
+                    resource,
+                    ledger,
+                    sink,
+                    listed.number,
+                    listed.summary.complete and listed.is_full,
+                    since=listed.number if listed.is_full else 0,
                 )
                 for decision in planner.decisions():
                     file = decision.task.file

@@ -7,7 +7,7 @@ to make, and of the time that a small file takes that was a twentieth.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from types import MappingProxyType
@@ -37,6 +37,19 @@ class Folder:
 
 
 @dataclass(frozen=True)
+class Deletion:
+    """A file that the vendor says is gone; it is named in one of two ways.
+
+    ``ids``: the vendor's values of the primary key, in its order. ``location``: its place in the
+    vendor's tree, which takes what lies below along. ``reason``: removed, trashed.
+    """
+
+    ids: tuple[Any, ...] = ()
+    location: str | None = None
+    reason: str = "removed"
+
+
+@dataclass(frozen=True)
 class Page:
     """One page of a listing, decoded.
 
@@ -45,6 +58,7 @@ class Page:
     ``folder``: whose content this is, where folders are walked.
     ``elements``: the elements of the page's own array, in its order; None: nobody knows which
     array that is.
+    ``deleted``: to be applied before the records are.
     """
 
     number: int
@@ -55,6 +69,7 @@ class Page:
     url: str
     elements: list[Any] | None = None
     folder: Folder | None = None
+    deleted: list[Deletion] = field(default_factory=list)
 
 
 class File(NamedTuple):
@@ -140,3 +155,4 @@ class ListingSummary:
     complete: bool
     how: str
     why_not: str | None = None
+    change_token: str | None = None

@@ -45,7 +45,11 @@ def desired_path(resource: Resource, file: File) -> str:
 
 
 class Planner:
-    """Decisions for the files of one listing of one resource."""
+    """Decisions for the files of one listing of one resource.
+
+    ``complete``: it saw every file that the vendor has. ``since``: what earlier listings from this
+    number on saw counts as well; 0: all that is known to be there.
+    """
 
     def __init__(
         self,
@@ -56,6 +60,7 @@ class Planner:
         listing: int,
         complete: bool = True,
         vacant: Callable[[Iterable[str]], set[str]] = lambda _paths: set(),
+        since: int | None = None,
     ) -> None:
         assert resource.content is not None
         self.content = resource.content
@@ -63,7 +68,7 @@ class Planner:
         self.base_url = config.client.base_url.rstrip("/") + "/"
         self.ledger = ledger
         self.sink = sink
-        self.listing = listing
+        self.since = listing if since is None else since
         names = [one.name for one in config.resources]
         self.claims = Claims(ledger.places, sink, resource.name, listing, complete, names, vacant)
 
@@ -80,8 +85,8 @@ class Planner:
     def _decisions(self, only_moved: bool) -> Iterator[Decision]:
         ledger, name = self.ledger, self.resource.name
         with ledger.transaction():
-            ledger.places.release_moved(self.sink, name, self.listing)
-        for batch in ledger.transfers.todo(name, self.listing, self.sink, only_moved):
+            ledger.places.release_moved(self.sink, name, self.since)
+        for batch in ledger.transfers.todo(name, self.since, self.sink, only_moved):
             places = self.claims.take(batch)
             held = ledger.places.held(self.sink, [place.path for place in places.values()])
             for todo in batch:

@@ -3,21 +3,23 @@
 `rest_api_source` takes dlt's config, `file_source` filehaul's (a path, YAML or dict). Resources
 that filehaul's engine can list are listed by it, as Arrow; the others go to dlt's `rest_api`
 as they are. A source keeps no ledger: every run loads what it lists, deletes nothing, and takes
-no bytes (`filehaul.sync` does).
+no bytes (`filehaul.sync` does). A watermark stands in dlt's resource state, with the package.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from .config import Config, Resource, load_config
 from .connect import connect
-from .errors import VendorError
+from .errors import ConfigError, VendorError
 from .fields import Rows, Shape
 from .http import Clock
-from .listing import Lister, lister
+from .increment import Increment, StateMarks
+from .listing import Listing, Walk, full_lister
 from .paths import record_path
 
 _ROWS = 10_000
@@ -45,6 +47,13 @@ def file_source(
 def _source(config: Config, name: str, clock: Clock | None) -> Any:
     import dlt
 
+    for one in config.resources:
+        if one.sync == "history":
+            raise ConfigError(
+                "a history is kept by filehaul.sync, not by a source",
+                where=f"sync_type of the resource {one.name!r} in {config.source}",
+                hint="filehaul.sync(config)",
+            )
     resources: list[Any] = [_resource(config, one, clock) for one in config.resources]
     if config.dlt_resources:
         resources += list(dlt_engine(config).resources.values())
@@ -76,21 +85,31 @@ def dlt_engine(config: Config) -> Any:
 def _resource(config: Config, resource: Resource, clock: Clock | None) -> Any:
     import dlt
 
+    from .load.quiet import hints_unsaid
+
     def rows() -> Iterator[Any]:
         schema = dlt.current.source_schema()
         naming = schema.naming.normalize_identifier
         known = _known_types(schema, naming(resource.name))
         shape = Shape(resource, naming, known)
-        with connect(config, clock) as http:
-            yield from _tables(lister(resource, config.client, http), shape)
+        increment = None
+        if resource.watermark is not None:
+            marks = StateMarks(dlt.current.resource_state())
+            increment = Increment(config, resource, marks, datetime.now(timezone.utc))
+        asked = resource if increment is None else increment.resource
+        with connect(config, clock) as http, hints_unsaid(resource.name):
+            yield from _tables(full_lister(asked, config.client, http), shape, increment)
 
-    disposition: Any = resource.write_disposition
+    disposition: Any = resource.disposition
+    if isinstance(resource.write_disposition, dict) and resource.says_disposition:
+        disposition = resource.write_disposition
     return dlt.resource(
         rows,
         name=resource.name,
         primary_key=resource.keys or None,  # type: ignore[arg-type]
         write_disposition=disposition,
         selected=resource.selected,
+        schema_contract=resource.schema_contract,  # type: ignore[arg-type]
     )
 
 
@@ -104,7 +123,7 @@ def _known_types(schema: Any, table: str) -> dict[str, str]:
     }
 
 
-def _tables(listing: Lister, shape: Shape) -> Iterator[Any]:
+def _tables(listing: Listing | Walk, shape: Shape, increment: Increment | None) -> Iterator[Any]:
     """A listing as Arrow tables of ten thousand rows."""
     from dlt.common.storages.load_package import load_package_state
 
@@ -119,20 +138,35 @@ def _tables(listing: Lister, shape: Shape) -> Iterator[Any]:
     def table() -> Any:
         import dlt
 
-        without_signatures(rows.records, address)
-        made = with_load_id(shape.table(rows), load_id, shape.keys)
+        chosen = rows if increment is None else _unread(rows, shape, increment)
+        made = with_load_id(shape.table(chosen), load_id, shape.keys)
         return dlt.mark.with_hints(
             made, dlt.mark.make_hints(columns=hints(shape.types, shape.keys))
         )
 
     for page in listing:
-        shape.keyed(rows, page.records, page.number, page.folder)
+        before = len(rows.records)
+        records = page.records if increment is None else increment.kept(page.records)
+        shape.keyed(rows, records, page.number, page.folder)
         _refuse(rows)
+        without_signatures(rows.records[before:], address)
         if len(rows.records) >= _ROWS:
             yield table()
             rows = Rows()
     if rows.records:
         yield table()
+    if increment is not None and listing.doubt is None:
+        increment.offer(0)
+
+
+def _unread(rows: Rows, shape: Shape, increment: Increment) -> Rows:
+    """Where rows are appended: those that an earlier run has not."""
+    if not increment.appends:
+        return rows
+    hashes = shape.hashes(rows.records, rows.folders)
+    numbers = increment.new(hashes)
+    increment.note(rows.records, hashes)
+    return rows.only(numbers)
 
 
 def _refuse(rows: Rows) -> None:

@@ -11,30 +11,32 @@ import contextlib
 import hashlib
 import os
 import shutil
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from .catalogue import Catalogist, Listed
 from .config import Config, Resource, load_config
 from .connect import connect
+from .deletes import accepted, settle_deletes
 from .download import Meter
 from .errors import Cancelled, ConfigError, FilehaulError, VendorError
 from .http import Clock, Http
-from .ledger import Ledger, explained
-from .load import Destination, interrupt
+from .ledger import Ledger, Withheld, explained
+from .load import Destination
 from .lock import only_run
 from .models import Receipt
 from .plan import Planner
 from .report import Report, ResourceReport
+from .signals import interruptible
 from .sink import Folder
 from .transfer import Transfers, closed, opened, settle
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 _RAISED = frozenset({1, 2, 4, 5})
 
@@ -57,6 +59,20 @@ class Watch:
     meter: Meter = field(default_factory=Meter)
 
 
+class Wishes(TypedDict, total=False):
+    """What a person may ask of one run.
+
+    ``dev_mode``: as dlt's, into a dataset of its own. ``retry_failed``: ask again for parked
+    files, whatever their day. ``full_refresh``: list everything, whatever the sync type.
+    ``accept_deletes``: a listing's id; the tombstones that the guard withheld after it are made.
+    """
+
+    dev_mode: bool
+    retry_failed: bool
+    full_refresh: bool
+    accept_deletes: str | None
+
+
 def state_path(config: Config) -> Path:
     """The ledger's file: ``FILEHAUL_STATE``, else ``state``, else beside the config."""
     override = os.environ.get("FILEHAUL_STATE")
@@ -72,23 +88,15 @@ def sync(
     *,
     watch: Watch | None = None,
     clock: Clock | None = None,
-    dev_mode: bool = False,
-    retry_failed: bool = False,
+    **wishes: Unpack[Wishes],
 ) -> Report:
     """One run of a connection. Returns what was done.
 
     Raises ConfigError, CredentialsError and defects (exit codes 1, 2, 4, 5); everything else that
     stops or limits a run is in the report: ``report.exit_code``, ``report.error``,
-    ``report.raise_for_failures()``. ``dev_mode``: as dlt's, into a dataset of its own.
-    ``retry_failed``: ask again for parked files, whatever their day.
+    ``report.raise_for_failures()``. ``wishes``: see `Wishes`.
     """
-    report = run(
-        load_config(config),
-        watch=watch,
-        clock=clock,
-        dev_mode=dev_mode,
-        retry_failed=retry_failed,
-    )
+    report = run(load_config(config), watch=watch, clock=clock, **wishes)
     if report.error is not None and report.error.exit_code in _RAISED:
         raise report.error
     return report
@@ -99,8 +107,7 @@ def run(
     *,
     watch: Watch | None = None,
     clock: Clock | None = None,
-    dev_mode: bool = False,
-    retry_failed: bool = False,
+    **wishes: Unpack[Wishes],
 ) -> Report:
     """The same, with every error of filehaul's in the report."""
     report = Report(config.name)
@@ -108,9 +115,8 @@ def run(
     if config.client.insecure:
         report.warnings.append("TLS verification is off (client.insecure)")
     try:
-        with _interruptible() as cancelled:
-            one = _Run(config, report, watch or Watch(), clock, cancelled)
-            one.all(dev_mode, retry_failed)
+        with interruptible() as cancelled:
+            _Run(config, report, watch or Watch(), clock, cancelled, wishes).all()
     except FilehaulError as problem:
         report.error = problem
     report.seconds = time.monotonic() - begun
@@ -125,6 +131,7 @@ class _Run:
         watch: Watch,
         clock: Clock | None,
         cancelled: Callable[[], bool],
+        wishes: Wishes,
     ) -> None:
         self.config = config
         self.report = report
@@ -133,8 +140,10 @@ class _Run:
         self.cancelled = cancelled
         self.listed: list[Listed] = []
         self.transfers: Transfers | None = None
+        self.wishes = wishes
+        self.accept: Withheld | None = None
 
-    def all(self, dev_mode: bool, retry_failed: bool) -> None:
+    def all(self) -> None:
         """The whole run, under the connection's lock."""
         config = self.config
         state = state_path(config)
@@ -142,15 +151,18 @@ class _Run:
             only_run(state.with_name(state.name + ".lock"), config.name),
             explained(state),
             Ledger.open(state, config.settings.durable) as ledger,
-            Destination(config, dev_mode) as destination,
+            Destination(config, self.wishes.get("dev_mode", False)) as destination,
             connect(config, self.clock, self._asked) as http,
             self._sink(ledger) as sink,
         ):
             shutil.rmtree(config.home / "spool" / config.name, ignore_errors=True)
             self._refuse_another_ledger(ledger)
             ledger.end_interrupted()
+            if self.wishes.get("accept_deletes"):
+                self.accept = accepted(ledger, config, str(self.wishes["accept_deletes"]))
+            settle_deletes(ledger, config)
             self.report.warnings += destination.settle(ledger)
-            if retry_failed:
+            if self.wishes.get("retry_failed"):
                 ledger.transfers.ask_again()
             self._ask_anew(ledger)
             ledger.transfers.park_failed()
@@ -206,13 +218,22 @@ class _Run:
                 continue
             self.watch.stage(resource.name, "list", None)
             catalogist = Catalogist(
-                self.config, resource, http, ledger, destination.naming, self.watch.rows
+                self.config,
+                resource,
+                http,
+                ledger,
+                destination.naming,
+                self.watch.rows,
+                self.accept,
+                self._may_go_on_with(resource, ledger),
+                self.wishes.get("full_refresh", False),
             )
             listed = catalogist.run()
             self.listed.append(listed)
             one = self.report.resources[resource.name] = ResourceReport(
                 listed=listed.files,
                 rejected=catalogist.rejected_rows,
+                deleted=listed.deletes.deleted,
                 complete=listed.summary.complete,
                 why_not=listed.summary.why_not,
             )
@@ -232,8 +253,21 @@ class _Run:
                 self.report.error = self.report.error or listed.error
                 if listed.error.temporary or listed.error.exit_code in _RAISED:
                     break  # the others would meet the same
-            elif one.listed == 0 and listed.summary.rows == 0:
+            elif listed.deletes.error is not None:
+                self.report.error = self.report.error or listed.deletes.error
+            elif one.listed == 0 and listed.summary.rows == 0 and listed.is_full:
                 self.report.warnings.append(f"{resource.name}: the vendor listed no files")
+
+    def _may_go_on_with(self, resource: Resource, ledger: Ledger) -> bool:
+        """Whether what has changed will do: not where files are to be fetched whose addresses were
+        not kept, since they may be credentials. Then all are listed once more.
+        """
+        if self.wishes.get("full_refresh"):
+            return False
+        if resource.content is None or self.config.sink is None or not resource.asks_for_changes:
+            return True
+        sink = Folder(self.config.sink).identity
+        return not ledger.transfers.unaddressed(resource.name, sink)
 
     # -- load ------------------------------------------------------------------------------
 
@@ -241,12 +275,10 @@ class _Run:
         """What the destination does not have yet. Half a listing only ever adds to a table."""
         if self.cancelled():
             return  # whoever cancelled does not want to wait; the ledger knows what is missing
-        whole = [
-            one.catalogue
-            for one in listed
-            if one.error is None or one.catalogue.resource.disposition == "merge"
-        ]
-        loaded = destination.load(ledger, whole)
+        for one in listed:
+            if one.catalogue.resource.gone != "none":
+                destination.spool_tombstones(ledger, one.catalogue)
+        loaded = destination.load(ledger, [one.catalogue for one in listed if one.loads])
         for one in listed:
             name = one.catalogue.resource.name
             self.report.resources[name].rows += loaded.rows.get(name, 0)
@@ -302,13 +334,20 @@ class _Run:
                 continue
             one = self.report.resources[resource.name]
             number = listed.number
+            since = number if listed.is_full else 0
             one.unchanged, one.parked, todo = ledger.transfers.counts(
-                resource.name, number, sink.identity
+                resource.name, since, sink.identity
             )
             self.watch.stage(resource.name, "transfer", todo)
-            complete = listed.summary.complete
             planner = Planner(
-                self.config, resource, ledger, sink.identity, number, complete, sink.vacant
+                self.config,
+                resource,
+                ledger,
+                sink.identity,
+                number,
+                listed.summary.complete and listed.is_full,
+                sink.vacant,
+                since,
             )
             self.transfers = Transfers(
                 http,
@@ -364,27 +403,3 @@ def _may_go_on(error: FilehaulError | None) -> bool:
     keep the others' bytes back for ever. Not where asking for more is of no use now.
     """
     return error is None or (error.exit_code == VendorError.exit_code and not error.temporary)
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
-    """SIGTERM and SIGINT ask the run to stop; a second one kills as usual."""
-    flag = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield flag.is_set
-        return
-    before: dict[int, Any] = {}
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        flag.set()
-        interrupt(number)
-        signal.signal(number, before[number] or signal.SIG_DFL)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        before[number] = signal.signal(number, stop)
-    try:
-        yield flag.is_set
-    finally:
-        for caught, handler in before.items():
-            signal.signal(caught, handler or signal.SIG_DFL)
-        interrupt(0)

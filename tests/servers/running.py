@@ -64,15 +64,17 @@ def running(
     command: Callable[[list[int]], list[str]],
     url: Callable[[list[int]], str],
     environment: Mapping[str, str] | None = None,
+    user: int | None = None,
 ) -> Iterator[list[int]]:
     """Start ``command(ports)``, wait until ``url(ports)`` answers, end it at the end.
 
-    Any HTTP status is an answer. The log is ``folder/<name>.log``.
+    Any HTTP status is an answer; a database's address answers when one can log in. The log is
+    ``folder/<name>.log``. ``user``: who runs it, if not we.
     """
     log = folder / f"{name}.log"
     for attempt in range(_TRIES):
         chosen = free_ports(ports)
-        process = _start(command(chosen), log, environment)
+        process = _start(command(chosen), log, environment, user)
         try:
             _wait(process, url(chosen), log)
         except Died:
@@ -90,7 +92,7 @@ def running(
 
 
 def _start(
-    command: list[str], log: Path, environment: Mapping[str, str] | None
+    command: list[str], log: Path, environment: Mapping[str, str] | None, user: int | None
 ) -> subprocess.Popen[bytes]:
     if shutil.which("setpriv"):
         # If the tests are killed, their servers go too. setpriv becomes the server: one process.
@@ -103,6 +105,7 @@ def _start(
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
+            user=user,
         )
 
 
@@ -117,6 +120,14 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path, seconds: float 
 
 
 def _answers(url: str) -> bool:
+    if url.startswith("postgresql://"):
+        import psycopg2
+
+        try:
+            psycopg2.connect(url).close()
+        except psycopg2.OperationalError:
+            return False
+        return True
     try:
         ask(url)
     except urllib.error.HTTPError:

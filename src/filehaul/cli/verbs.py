@@ -139,6 +139,15 @@ def sync(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="ask again for parked files, whatever their day")
     ] = False,
+    full_refresh: Annotated[
+        bool, typer.Option("--full-refresh", help="list everything again, whatever the sync type")
+    ] = False,
+    accept_deletes: Annotated[
+        str | None,
+        typer.Option(
+            "--accept-deletes", metavar="LISTING_ID", help="let go what the guard withheld after it"
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """The catalogue into the destination, the bytes into the sink. Run it again at any time."""
@@ -148,7 +157,14 @@ def sync(
     with told(as_json):
         loaded = load_config(config)
         with Progress(as_json) as progress:
-            report = run(loaded, watch=progress.watch, dev_mode=dev_mode, retry_failed=retry_failed)
+            report = run(
+                loaded,
+                watch=progress.watch,
+                dev_mode=dev_mode,
+                retry_failed=retry_failed,
+                full_refresh=full_refresh,
+                accept_deletes=accept_deletes,
+            )
         conclude(report, as_json)
 
 

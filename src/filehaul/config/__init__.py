@@ -101,6 +101,11 @@ class Config:
         return self.settings.name
 
     @property
+    def is_dict(self) -> bool:
+        """Whether it came from Python, not from a file."""
+        return self.source == _DICT
+
+    @property
     def client(self) -> Client:
         """The vendor's API."""
         return self.settings.client

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ..errors import ConfigError
 from ..templates import braces
 from .base import spelled
+from .sync_agree import agree_on_sync
 from .walk import FOLDER_ID, texts
 
 if TYPE_CHECKING:
@@ -26,9 +27,12 @@ def agree(config: Config) -> None:
     _destination(config)
     for resource in config.resources:
         place = f"the resource {resource.name!r} in {config.source}"
+        agree_on_sync(resource, place)
         _keys(resource, place)
         if resource.walk is not None:
             _walk(resource, resource.walk, place)
+            _walk_alone(resource, place)
+        _changes(resource, place)
         if resource.content is not None:
             _content(config, resource, place)
 
@@ -65,6 +69,8 @@ def _outside(config: Config, where: str) -> None:
     database = duckdb_file(config)
     if database is not None:
         ours["the DuckDB file"] = database
+    if _type(config) == "ducklake":
+        ours["the lake's catalogue"], ours["the lake"] = ducklake_places(config)
     for what, place in ours.items():
         path = place.resolve()
         if path == sink or sink in path.parents:
@@ -107,6 +113,16 @@ def duckdb_file(config: Config) -> Path | None:
             plain = credentials.removeprefix("duckdb:///").partition("?")[0]
             return config.folder / Path(plain).expanduser()
     return None
+
+
+def ducklake_places(config: Config) -> tuple[Path, Path]:
+    """Where a DuckLake's catalogue and its files are by default."""
+    return config.folder / f"{config.name}.ducklake", config.folder / f"{config.name}.lake"
+
+
+def _type(config: Config) -> str:
+    block = config.settings.destination
+    return block if isinstance(block, str) else str(block.get("type"))
 
 
 def _keys(resource: Resource, place: str) -> None:
@@ -165,6 +181,58 @@ def _walk(resource: Resource, walk: Walk, place: str) -> None:
                 where=f"walk.root of {place}",
                 hint="the vendor's docs name the root's id, often 0 or root; else {id: \"\", path}",
             )
+
+
+def _walk_alone(resource: Resource, place: str) -> None:
+    """What asks for a part of the files only does not lead through all folders."""
+    if resource.changes is not None and (resource.fields is None or resource.fields.path is None):
+        raise ConfigError(
+            "walk with changes: a feed does not tell in which folder a file is, so paths would be "
+            "lost",
+            where=f"changes of {place}",
+            hint="map fields.path if the vendor's records have a path; else drop one of the two",
+        )
+    watermark = resource.watermark
+    if watermark is not None and watermark.start_param is not None:
+        raise ConfigError(
+            "walk with incremental.start_param: a folder that has not changed would not be listed, "
+            "and what is in it never found",
+            where=f"incremental of {place}",
+            hint="drop start_param: rows below the watermark are then left out after they came",
+        )
+
+
+def _changes(resource: Resource, place: str) -> None:
+    block = resource.changes
+    if not resource.keys and (block is not None or resource.deleted):
+        key = "changes" if block is not None else "deleted"
+        raise ConfigError(
+            f"{key} needs a primary_key: without it no file can be told from another",
+            where=f"{key} of {place}",
+            hint="primary_key: the column that identifies a file, for example file_id",
+        )
+    if block is None:
+        return
+    if resource.disposition != "merge":
+        raise ConfigError(
+            f"a change feed with {resource.disposition}: only merge keeps the rows of files that "
+            "have not changed",
+            where=f"write_disposition of {place}",
+            hint="write_disposition: merge",
+        )
+    if block.id_path is not None and len(block.id_paths) != len(resource.keys):
+        raise ConfigError(
+            f"id_path has {len(block.id_paths)} of the {len(resource.keys)} columns of the "
+            "primary key",
+            where=f"changes.id_path of {place}",
+            hint=f"a path for each of {', '.join(resource.keys)}, in this order",
+        )
+    if block.file_path is not None and block.id_path is None:
+        raise ConfigError(
+            "with file_path, a change must name its file also where it has no record of it",
+            where=f"changes of {place}",
+            hint="id_path: where a change has the file's id",
+        )
 
 
 def _content(config: Config, resource: Resource, place: str) -> None:

@@ -8,13 +8,16 @@ from typing import Any
 from ..errors import ConfigError
 from .base import is_object, known_keys
 from .resource import DLT_ENDPOINT_KEYS, DLT_RESOURCE_KEYS, Endpoint, Resource
+from .sync_types import DLT_INCREMENTAL_KEYS
 
 _GUESSED = frozenset({"auto", "json_response"})
 _DLT_DISPOSITIONS = frozenset({"skip", "scd2", "insert-only", "cdc"})
 _PLACES = ("path", "params", "json", "headers")
 _PARENT = re.compile(r"\{\s*(?:resources|incremental)\.")
 _PARENT_NAME = re.compile(r"\{\s*resources\.([^.{}]+)\.")
-OUR_KEYS = frozenset({"content", "fields", "raw", "walk"})
+OUR_KEYS = frozenset(
+    {"changes", "content", "deleted", "deletes", "fields", "raw", "sync_type", "walk"}
+)
 """The keys of a resource that only filehaul's engine honours."""
 OUR_ENDPOINT_KEYS = frozenset({"if_no_array", "page_array"})
 """The keys of an endpoint that only filehaul's engine honours."""
@@ -25,6 +28,8 @@ def dlt_reason(resource: dict[str, Any], client: dict[str, Any]) -> str | None:
     """Why dlt's engine lists this resource (defaults merged in); None: filehaul's does."""
     for key in sorted(DLT_RESOURCE_KEYS & _given(resource)):
         return f"it uses {key!r}, which is dlt's"
+    if reason := _incremental_reason(resource.get("incremental"), "incremental"):
+        return reason
     disposition = resource.get("write_disposition")
     for given in disposition.values() if isinstance(disposition, dict) else [disposition]:
         if isinstance(given, str) and given in _DLT_DISPOSITIONS:
@@ -43,6 +48,8 @@ def _given(block: dict[str, Any]) -> set[str]:
 def _endpoint_reason(endpoint: dict[str, Any]) -> str | None:
     for key in sorted(DLT_ENDPOINT_KEYS & _given(endpoint)):
         return f"it uses 'endpoint.{key}', which is dlt's"
+    if reason := _incremental_reason(endpoint.get("incremental"), "endpoint.incremental"):
+        return reason
     for place in _PLACES:
         if any(_PARENT.search(text) for text in _texts(endpoint.get(place))):
             return f"'endpoint.{place}' takes values from another resource or dlt's incremental"
@@ -50,6 +57,19 @@ def _endpoint_reason(endpoint: dict[str, Any]) -> str | None:
     for name, value in params.items() if isinstance(params, dict) else ():
         if isinstance(value, dict) and value.get("type") in ("resolve", "incremental"):
             return f"the parameter {name!r} is resolved by dlt"
+    return None
+
+
+def _incremental_reason(block: Any, place: str) -> str | None:
+    if is_object(block):
+        return f"{place!r} is an object"
+    if not isinstance(block, dict):
+        return None
+    for key in sorted(DLT_INCREMENTAL_KEYS & _given(block)):
+        return f"it uses '{place}.{key}', which is dlt's"
+    missing = block.get("on_cursor_value_missing")
+    if missing in ("raise", "exclude"):
+        return f"'{place}.on_cursor_value_missing: {missing}' is dlt's"
     return None
 
 

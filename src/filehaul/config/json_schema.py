@@ -14,6 +14,7 @@ from .base import Model
 from .model import FieldSource
 from .paginators import NAMES
 from .resource import DLT_ENDPOINT_KEYS, DLT_RESOURCE_KEYS
+from .sync_types import DLT_INCREMENTAL_KEYS
 
 _REFERENCE = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*\}"}
 _SECRET = {
@@ -73,11 +74,18 @@ class _Generator(GenerateJsonSchema):
 
 def _open_for_dlt(definitions: dict[str, Any]) -> None:
     """Keys that only dlt's engine reads."""
-    for name, keys in (("Resource", DLT_RESOURCE_KEYS), ("Endpoint", DLT_ENDPOINT_KEYS)):
+    for name, keys in (
+        ("Resource", DLT_RESOURCE_KEYS),
+        ("Endpoint", DLT_ENDPOINT_KEYS),
+        ("Incremental", DLT_INCREMENTAL_KEYS),
+    ):
         for key in sorted(keys):
             definitions[name]["properties"].setdefault(
                 key, {"description": "dlt's: its engine then lists the resource"}
             )
+    missing = definitions["Incremental"]["properties"]["on_cursor_value_missing"]
+    missing.pop("const", None)
+    missing["enum"] = ["include", "raise", "exclude"]
     disposition = definitions["Resource"]["properties"]["write_disposition"]
     strategies = ["delete-insert", "upsert", "scd2", "insert-only", "cdc"]
     disposition["anyOf"] = [
@@ -94,7 +102,7 @@ def _open_for_dlt(definitions: dict[str, Any]) -> None:
 
 
 def _short_forms(definitions: dict[str, Any]) -> None:
-    """A string for an endpoint, a paginator, a field; a token without a type."""
+    """A string for an endpoint, a paginator, a field; a token without a type; one of a list."""
     own = definitions["Resource"]["properties"]
     own["endpoint"] = {
         "anyOf": [{"$ref": "#/$defs/Endpoint"}, {"type": "string"}],
@@ -105,6 +113,15 @@ def _short_forms(definitions: dict[str, Any]) -> None:
     root["anyOf"] = [*one["anyOf"], {"type": "array", "items": one, "minItems": 1}]
     for key in ("type", "items", "minItems"):
         del root[key]
+    deletes = own["deletes"]
+    own["deletes"] = {
+        "anyOf": [{"enum": ["soft", "hard", "none"]}, {"$ref": "#/$defs/Deletes"}],
+        "description": deletes["description"],
+    }
+    share = definitions["DeleteLimits"]["properties"]["share"]
+    percent = {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*%\s*$"}
+    kept = {key: share.pop(key) for key in ("type", "minimum", "maximum")}
+    share["anyOf"] = [kept, percent]
     names = {"enum": [*NAMES, "auto"], "description": "a paginator that needs no further keys"}
     for name in ("Endpoint", "Client"):
         paginator = definitions[name]["properties"]["paginator"]
@@ -119,6 +136,12 @@ def _short_forms(definitions: dict[str, Any]) -> None:
         }
     )
     definitions["Client"]["properties"]["session"] = {"description": "dlt's: a session object"}
+    for name in ("Resource", "Changes"):
+        deleted = definitions[name]["properties"]["deleted"]
+        deleted["anyOf"] = [
+            {"$ref": "#/$defs/Deleted"},
+            {key: deleted.pop(key) for key in ("type", "items") if key in deleted},
+        ]
     path = {"type": "string", "description": FieldSource.model_fields["path"].description or ""}
     for field in definitions["Fields"]["properties"].values():
         if "anyOf" in field:

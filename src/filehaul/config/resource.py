@@ -8,8 +8,10 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from .base import Headers, Model, Path, refuse_unknown
+from .changes import Changes, Deleted, one_or_many
 from .model import Content, Fields
 from .paginators import Paginator
+from .sync_types import DISPOSITIONS, WITH_TOMBSTONES, Deletes, Incremental, SyncType
 from .walk import Walk
 
 _Key = Annotated[str, Field(min_length=1)]
@@ -21,7 +23,6 @@ DLT_RESOURCE_KEYS = frozenset(
         "columns",
         "file_format",
         "include_from_parent",
-        "incremental",
         "max_table_nesting",
         "merge_key",
         "nested_hints",
@@ -29,14 +30,14 @@ DLT_RESOURCE_KEYS = frozenset(
         "parent",
         "processing_steps",
         "references",
-        "schema_contract",
         "table_format",
         "table_name",
     }
 )
-DLT_ENDPOINT_KEYS = frozenset({"auth", "data", "incremental", "response_actions"})
+DLT_ENDPOINT_KEYS = frozenset({"auth", "data", "response_actions"})
 
 
+_Contract = Literal["evolve", "freeze", "discard_row", "discard_value"]
 _DISPOSITIONS = ("append", "merge", "replace")
 _STRATEGIES = ("delete-insert", "upsert")
 
@@ -69,6 +70,7 @@ class Endpoint(Model):
         "where the array is null; an empty page also where it is missing (and no error is named)",
     )
     paginator: Paginator | None = None
+    incremental: Incremental | None = Field(None, description="list only what has changed")
 
     @property
     def selectors(self) -> tuple[str, ...]:
@@ -94,12 +96,39 @@ class Resource(Model):
     write_disposition: Literal["append", "merge", "replace"] | dict[str, Any] = Field(
         "append", description="as in dlt; merge needs a primary_key"
     )
+    sync_type: SyncType | None = Field(
+        None, description="left out: it follows from write_disposition, incremental and changes"
+    )
+    incremental: Incremental | None = Field(
+        None, description="the same as endpoint.incremental, without parameters of the vendor's"
+    )
+    deletes: Deletes = Field(
+        default_factory=Deletes, description="soft, hard, none, or a block with limits"
+    )
     selected: bool = Field(True, description="false: not listed")
     fields: Fields | None = Field(None, description="neutral column: path in the record")
     content: Content | None = Field(None, description="left out: the catalogue only")
+    changes: Changes | None = Field(
+        None, description="the vendor's change feed: asked instead of a full listing"
+    )
+    deleted: Annotated[
+        tuple[Deleted, ...], Field(description="records of the listing whose file is gone")
+    ] = ()
     raw: bool = Field(
         False, description="beside the fields, keep the vendor's record as JSON in column raw"
     )
+    schema_contract: (
+        _Contract | dict[Literal["tables", "columns", "data_type"], _Contract] | None
+    ) = Field(
+        None,
+        description="as in dlt: what becomes of new columns and of values of another type: "
+        "evolve, freeze, discard_row, discard_value",
+    )
+
+    @field_validator("deleted", mode="before")
+    @classmethod
+    def _list(cls, value: Any) -> Any:
+        return one_or_many(value)
 
     @field_validator("write_disposition")
     @classmethod
@@ -112,6 +141,11 @@ class Resource(Model):
                 raise ValueError("strategy must be one of " + ", ".join(_STRATEGIES))
         return value
 
+    @field_validator("deletes", mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        return {"how": value} if isinstance(value, str) else value
+
     @property
     def keys(self) -> tuple[str, ...]:
         """The primary key's columns; empty where there is none."""
@@ -122,8 +156,59 @@ class Resource(Model):
     @property
     def disposition(self) -> str:
         """dlt's write disposition: append, merge, replace."""
+        if self.sync_type is not None:
+            return DISPOSITIONS[self.sync_type]
+        return self.given_disposition
+
+    @property
+    def given_disposition(self) -> str:
+        """The disposition that ``write_disposition`` names."""
         given = self.write_disposition
         return given if isinstance(given, str) else str(given["disposition"])
+
+    @property
+    def says_disposition(self) -> bool:
+        """Whether ``write_disposition`` stands there."""
+        return "write_disposition" in self.model_fields_set
+
+    @property
+    def says_deletes(self) -> bool:
+        """Whether ``deletes`` stands there."""
+        return "deletes" in self.model_fields_set
+
+    @property
+    def sync(self) -> str:
+        """The sync type, also where the config leaves it to what is there."""
+        if self.sync_type is not None:
+            return self.sync_type
+        if self.changes is not None:
+            return "changes"
+        incremental = self.watermark is not None
+        return {
+            "merge": "incremental" if incremental else "snapshot",
+            "append": "incremental_append" if incremental else "full_refresh_append",
+            "replace": "full_refresh",
+        }[self.given_disposition]
+
+    @property
+    def watermark(self) -> Incremental | None:
+        """How to list only what has changed, wherever it stands."""
+        return self.endpoint.incremental or self.incremental
+
+    @property
+    def has_feed(self) -> bool:
+        """Whether its change feed is asked."""
+        return self.changes is not None and self.sync in ("changes", "history")
+
+    @property
+    def asks_for_changes(self) -> bool:
+        """Whether a run may list only what has changed, by a feed or a watermark."""
+        return self.has_feed or self.watermark is not None
+
+    @property
+    def gone(self) -> str:
+        """What becomes of rows whose files are gone: soft, hard, none."""
+        return self.deletes.how if self.sync in WITH_TOMBSTONES else "none"
 
 
 def merged(defaults: dict[str, Any], resource: dict[str, Any]) -> dict[str, Any]:
@@ -132,6 +217,12 @@ def merged(defaults: dict[str, Any], resource: dict[str, Any]) -> dict[str, Any]
     dlt's short forms are spelled out: a string is an endpoint's path, a paginator's type.
     """
     result = {**defaults, **resource}
+    sync, default = resource.get("sync_type"), result.get("write_disposition")
+    if isinstance(sync, str) and not resource.get("write_disposition"):
+        # What is said of all resources does not speak against what is said of this one.
+        name = default.get("disposition") if isinstance(default, dict) else default
+        if name != DISPOSITIONS.get(sync, name):
+            result["write_disposition"] = None
     ours, theirs = _endpoint(resource), _endpoint(defaults)
     if not isinstance(ours, dict) or not isinstance(theirs, dict):
         return result

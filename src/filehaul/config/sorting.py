@@ -21,6 +21,7 @@ from .engines import (
 from .explain import explain
 from .model import OUR_TABLES
 from .resource import Resource, bound, merged
+from .sync_types import with_incremental
 
 Theirs = tuple[str, Any, str]
 """What a `DltResource` is made of: name, block, reason."""
@@ -63,7 +64,7 @@ def sorted_out(
                 where=f"{place} in {source}",
                 hint="- name: files",
             )
-        full = merged(defaults, block)
+        full = with_incremental(merged(defaults, block))
         _refuse_name(full.get("name"), f"{place}.name in {source}", taken)
         reason = dlt_reason(full, raw["client"])
         if reason is None and full["name"] in children:

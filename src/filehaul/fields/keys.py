@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..config.base import spelled
@@ -128,6 +129,11 @@ class Keys:
                 rows.keys.append(values[0] if len(values) == 1 else _joined(values))
                 rows.records.append(record)
                 rows.pages.append(page)
+
+    def of(self, ids: Sequence[Any]) -> str:
+        """The key that these values make, a value for each column; UnfitError: they make none."""
+        values = [self._usable(part, value) for part, value in zip(self.parts, ids)]
+        return values[0] if len(values) == 1 else _joined(values)
 
     def _value(self, part: _Part, record: dict[str, Any]) -> Any:
         """What stands there; the vendor may spell the key's name in its own way."""

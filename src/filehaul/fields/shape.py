@@ -124,6 +124,13 @@ class Shape:
         if folder is not None:
             rows.folders += [folder] * (len(rows.records) - len(rows.folders))
 
+    def key_of(self, ids: Sequence[Any]) -> str:
+        """The key of a file that is told by its ids alone, in the primary key's order.
+
+        Raises UnfitError where they make none.
+        """
+        return self._keys.of(ids)
+
     def hashes(self, records: list[dict[str, Any]], folders: Sequence[Folder] = ()) -> list[bytes]:
         """16 bytes a record that change when its row would: what the ledger compares.
 

@@ -2,6 +2,8 @@
 
     ledger = Ledger.open(path, durable="process")
     ledger.files.note(...)        what a listing saw, and what of it has changed
+    ledger.files.tombstone(...)   what the vendor no longer has
+    ledger.changes.held(...)      the change token to go on with
     ledger.transfers.record(...)  receipts; `transfers.todo` is what a plan is made from
     ledger.places.claim(...)      whose path is whose, and what is about to change in the sink
     ledger.packages.begin(...)    which rows are on their way to the destination
@@ -12,14 +14,18 @@ keeps that book. Times are whole microseconds since 1970-01-01 UTC.
 
 from __future__ import annotations
 
-from .files import FileNote, FilesBook
+from .changes import ChangesBook
+from .files import FileNote, FilesBook, Tombstone
 from .packages import PackagesBook
 from .places import Claim, Intent, Owner, PlacesBook
 from .store import SCHEMA_VERSION, Ledger, explained, micros, moment
 from .transfers import Todo, TransfersBook
+from .watermarks import WatermarksBook
+from .withheld import Withheld, WithheldBook
 
 __all__ = [
     "SCHEMA_VERSION",
+    "ChangesBook",
     "Claim",
     "FileNote",
     "FilesBook",
@@ -29,7 +35,11 @@ __all__ = [
     "PackagesBook",
     "PlacesBook",
     "Todo",
+    "Tombstone",
     "TransfersBook",
+    "WatermarksBook",
+    "Withheld",
+    "WithheldBook",
     "explained",
     "micros",
     "moment",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from ..models import File
+from ..redact import is_secret
 
 if TYPE_CHECKING:
     from .store import Ledger
@@ -23,7 +25,12 @@ ON CONFLICT (resource, key) DO UPDATE SET
     row_hash = excluded.row_hash, listing = excluded.listing, is_file = excluded.is_file,
     file_id = excluded.file_id, drive_id = excluded.drive_id, name = excluded.name,
     desired = excluded.desired, size = excluded.size, fingerprint = excluded.fingerprint,
-    checksum = excluded.checksum, version = excluded.version
+    checksum = excluded.checksum, version = excluded.version,
+    deleted_at = NULL, delete_reason = NULL, last_row = NULL
+"""
+_TOMBSTONE = """
+UPDATE files SET deleted_at = ?, delete_reason = ?, row_hash = ?, last_row = NULL
+WHERE deleted_at IS NULL AND resource = ?
 """
 
 
@@ -49,6 +56,22 @@ class Standing:
     to_load: list[int]
     repeated: list[int]
     first_seen: dict[int, int]
+
+
+@dataclass(frozen=True)
+class Tombstone:
+    """A file that the vendor no longer has. Times are microseconds.
+
+    ``version``: 16 bytes, of this tombstone and no other row. ``last_row``: its row as the
+    destination had it, column to value, times as microseconds; None: nobody has looked yet.
+    """
+
+    key: str
+    deleted_at: int
+    reason: str
+    first_seen: int
+    version: bytes
+    last_row: dict[str, Any] | None
 
 
 class FilesBook:
@@ -132,12 +155,20 @@ class FilesBook:
             [(listing, resource, key) for key in keys],
         )
 
-    def addresses(self, resource: str, pairs: Iterable[tuple[str, str]]) -> None:
-        """Addresses of bytes, for this run only: they may be credentials, and may expire."""
-        self.db.executemany(
-            "INSERT OR REPLACE INTO temp.addresses VALUES (?, ?, ?)",
-            [(resource, key, address) for key, address in pairs],
-        )
+    def addresses(
+        self, resource: str, pairs: Iterable[tuple[str, str]], keep: bool = False
+    ) -> None:
+        """Addresses of bytes, for this run only: they may be credentials, and may expire.
+
+        ``keep``: those that are no credentials also for later runs, which may not list the file.
+        """
+        rows = [(resource, key, address) for key, address in pairs]
+        self.db.executemany("INSERT OR REPLACE INTO temp.addresses VALUES (?, ?, ?)", rows)
+        if keep:
+            self.db.executemany(
+                "INSERT OR REPLACE INTO kept_addresses VALUES (?, ?, ?)",
+                [row for row in rows if not is_secret(row[2])],
+            )
 
     def unique(self, resource: str, listing: int) -> int:
         """How many different keys a listing saw."""
@@ -147,6 +178,75 @@ class FilesBook:
         return int(row[0])
 
     def count(self, resource: str) -> int:
-        """How many files are known."""
-        row = self.db.execute("SELECT count(*) FROM files WHERE resource = ?", (resource,))
+        """How many files are known to be there."""
+        row = self.db.execute(
+            "SELECT count(*) FROM files WHERE resource = ? AND deleted_at IS NULL", (resource,)
+        )
         return int(row.fetchone()[0])
+
+    # -- tombstones ------------------------------------------------------------------------
+
+    def tombstone(self, resource: str, keys: Iterable[str], at: int, reason: str) -> int:
+        """The vendor no longer has these files. Returns how many were there until now.
+
+        For what a change feed or a listing tells of deletions; call it in a transaction. ``at``:
+        microseconds, the start of the listing that told. ``reason``: removed or trashed. Keys that
+        nobody knows, and files that are tombstones already, are left alone. A file that a later
+        listing notes again (`note`) is there again. The rows reach the destination with the next
+        load of the resource (`filehaul.load.tombstones`).
+        """
+        values = (at, reason, _version(at, reason), resource)
+        found = self.db.executemany(f"{_TOMBSTONE} AND key = ?", [(*values, key) for key in keys])
+        return max(0, found.rowcount)
+
+    def tombstone_missing(self, resource: str, before: int, at: int) -> int:
+        """The same, with reason not_listed, for all that no listing from ``before`` on has seen."""
+        reason = "not_listed"
+        values = (at, reason, _version(at, reason), resource, before)
+        return self.db.execute(f"{_TOMBSTONE} AND listing < ?", values).rowcount
+
+    def missing(self, resource: str, before: int) -> int:
+        """How many live files no listing from number ``before`` on has seen."""
+        row = self.db.execute(
+            "SELECT count(*) FROM files WHERE resource = ? AND listing < ? AND deleted_at IS NULL",
+            (resource, before),
+        ).fetchone()
+        return int(row[0])
+
+    def tombstones(self, resource: str) -> Iterator[list[Tombstone]]:
+        """Those that the destination does not have, in batches in the order of their keys."""
+        after = ""
+        while True:
+            rows = self.db.execute(
+                "SELECT key, deleted_at, delete_reason, first_seen, row_hash, last_row FROM files"
+                " WHERE resource = ? AND deleted_at IS NOT NULL AND loaded_hash IS NOT row_hash"
+                " AND key > ? ORDER BY key LIMIT ?",
+                (resource, after, _ASKED),
+            ).fetchall()
+            if rows:
+                yield [
+                    Tombstone(key, at, reason, seen, version, orjson.loads(row) if row else None)
+                    for key, at, reason, seen, version, row in rows
+                ]
+            if len(rows) < _ASKED:
+                return
+            after = str(rows[-1][0])
+
+    def keep_last_rows(self, resource: str, rows: Mapping[str, dict[str, Any]]) -> None:
+        """What the destination had of these tombstones' files: so that it can be told again."""
+        self.db.executemany(
+            "UPDATE files SET last_row = ? WHERE resource = ? AND key = ?",
+            [(orjson.dumps(row), resource, key) for key, row in rows.items()],
+        )
+
+    def tell_again(self, resource: str) -> None:
+        """Tombstones are loaded once more: they are to be another kind of row from now on."""
+        self.db.execute(
+            "UPDATE files SET loaded_hash = NULL WHERE resource = ? AND deleted_at IS NOT NULL",
+            (resource,),
+        )
+
+
+def _version(at: int, reason: str) -> bytes:
+    """In the place of a row's hash: no row has it, so a file that comes back has changed."""
+    return hashlib.blake2b(f"{reason} {at}".encode(), digest_size=16).digest()

@@ -37,17 +37,22 @@ class PackagesBook:
             [(table, orjson.dumps(row).decode()) for row in rows],
         )
 
-    def begin(self, load_id: str, target: str, listings: Iterable[tuple[str, int]]) -> None:
+    def begin(
+        self, load_id: str, target: str, listings: Iterable[tuple[str, int]], own: bool = True
+    ) -> None:
         """These rows are now part of this package. Called in the package's own extraction.
 
-        ``listings``: (resource, number) of the listings whose changed files it holds. Receipts,
-        finished listings and notices that are not loaded yet are part of it too.
+        ``listings``: (resource, number) of the listings whose changed files are all in the
+        destination once this package is. ``own``: receipts, finished listings and notices that
+        are not loaded yet are part of it too.
         """
         with self.ledger.transaction():
             self.db.execute(
                 "INSERT OR REPLACE INTO packages VALUES (?, ?, ?, 'begun', ?)",
                 (load_id, target, orjson.dumps(list(listings)).decode(), time.time_ns() // 1000),
             )
+            if not own:
+                return
             for table in ("transfers", "notices"):
                 self.db.execute(f"UPDATE {table} SET package = ? WHERE loaded = 0", (load_id,))
             self.db.execute(
@@ -65,10 +70,12 @@ class PackagesBook:
         with self.ledger.transaction():
             for resource, listing in self._listings(load_id):
                 self.db.execute(
-                    "UPDATE files SET loaded_hash = row_hash WHERE resource = ? AND listing = ?"
-                    " AND loaded_hash IS NOT row_hash",
+                    "UPDATE files SET loaded_hash = row_hash WHERE resource = ?"
+                    " AND (listing = ? OR deleted_at IS NOT NULL) AND loaded_hash IS NOT row_hash",
                     (resource, listing),
                 )
+                self.ledger.watermarks.hold(resource, listing)
+                self.ledger.changes.hold(resource, listing)
             for table in _WITH_PACKAGES:
                 self.db.execute(
                     f"UPDATE {table} SET loaded = 1, package = NULL WHERE package = ?",
@@ -113,10 +120,14 @@ class PackagesBook:
         ).fetchone()
         return None if row is None else str(row[0])
 
-    def loaded_rows(self, resource: str) -> int:
-        """How many rows of a resource the destination is believed to have."""
+    def loaded_rows(self, resource: str, hard: bool = False) -> int:
+        """How many rows of a resource the destination is believed to have.
+
+        ``hard``: tombstones are taken out of it.
+        """
+        gone = " AND deleted_at IS NULL" if hard else ""
         row = self.db.execute(
-            "SELECT count(*) FROM files WHERE resource = ? AND loaded_hash IS NOT NULL",
+            f"SELECT count(*) FROM files WHERE resource = ? AND loaded_hash IS NOT NULL{gone}",
             (resource,),
         ).fetchone()
         return int(row[0])
@@ -143,6 +154,8 @@ class PackagesBook:
     def forget(self, resource: str | None = None) -> None:
         """The destination has lost its rows: of one resource, or all of them, ours included."""
         with self.ledger.transaction():
+            self.ledger.watermarks.forget(resource)
+            self.ledger.changes.forget(resource)
             if resource is not None:
                 self.db.execute(
                     "UPDATE files SET loaded_hash = NULL WHERE resource = ?", (resource,)

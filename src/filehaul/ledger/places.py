@@ -54,11 +54,14 @@ class PlacesBook:
     # -- whose path is whose ---------------------------------------------------------------
 
     def owners(self, sink: str, paths: Iterable[str]) -> dict[str, Owner]:
-        """The owners of these folded paths, of those that have one."""
+        """The owners of these folded paths, of those that have one. Who is gone owns nothing:
+        then ``listing`` is None.
+        """
         return {
             row[0]: Owner(*row[1:])
             for row in self.db.execute(
-                "SELECT p.folded, p.resource, p.key, f.listing FROM json_each(?) j"
+                "SELECT p.folded, p.resource, p.key, iif(f.deleted_at IS NULL, f.listing, NULL)"
+                " FROM json_each(?) j"
                 " CROSS JOIN paths p ON p.sink = ? AND p.folded = j.value LEFT JOIN files f"
                 " ON f.resource = p.resource AND f.key = p.key",
                 (_json(paths), sink),
@@ -91,7 +94,8 @@ class PlacesBook:
             "DELETE FROM paths WHERE sink = :sink AND folded IN ("
             " SELECT p.folded FROM files f"
             " JOIN paths p ON p.sink = :sink AND p.resource = f.resource AND p.key = f.key"
-            " WHERE f.resource = :resource AND f.listing = :listing"
+            " WHERE f.resource = :resource AND f.listing >= :listing"
+            " AND f.deleted_at IS NULL"
             " AND f.desired IS NOT p.desired)",
             {"sink": sink, "resource": resource, "listing": listing},
         )

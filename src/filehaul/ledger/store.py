@@ -15,109 +15,24 @@ from typing import TYPE_CHECKING
 
 from ..errors import LedgerError, TemporaryError
 from ..models import ListingSummary
+from .changes import CHANGES_SCHEMA
+from .schema import SCHEMA, TEMPORARY
 
 if TYPE_CHECKING:
+    from .changes import ChangesBook
     from .files import FilesBook
     from .packages import PackagesBook
     from .places import PlacesBook
+    from .told import ToldBook
     from .transfers import TransfersBook
+    from .watermarks import WatermarksBook
+    from .withheld import WithheldBook
 
 SCHEMA_VERSION = 1
 _APPLICATION_ID = 0x66686C31  # "fhl1": this SQLite file is a ledger of ours
 _SQL_ERROR = 1  # SQLITE_ERROR
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
-_SCHEMA = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
-
-CREATE TABLE listings (
-    number INTEGER PRIMARY KEY,
-    listing_id TEXT NOT NULL UNIQUE,
-    resource TEXT NOT NULL,
-    started_at INTEGER NOT NULL,
-    finished_at INTEGER,
-    pages INTEGER, rows INTEGER, unique_keys INTEGER,
-    complete INTEGER NOT NULL DEFAULT 0,
-    how TEXT, why_not TEXT,
-    loaded INTEGER NOT NULL DEFAULT 0, package TEXT
-);
-
-CREATE TABLE columns (
-    resource TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL,
-    PRIMARY KEY (resource, name)
-) WITHOUT ROWID;
-
--- row_hash: the row as last seen; loaded_hash: as confirmed in the destination.
--- listing: the number of the listing that saw it last. desired: the path it wants in the sink.
-CREATE TABLE files (
-    resource TEXT NOT NULL, key TEXT NOT NULL,
-    row_hash BLOB NOT NULL, loaded_hash BLOB,
-    listing INTEGER NOT NULL, first_seen INTEGER NOT NULL,
-    is_file INTEGER NOT NULL, file_id TEXT NOT NULL, drive_id TEXT NOT NULL,
-    name TEXT, desired TEXT, size INTEGER, fingerprint TEXT NOT NULL, checksum TEXT,
-    version TEXT,
-    PRIMARY KEY (resource, key)
-) WITHOUT ROWID;
-
--- target, size, sha256: the bytes that the sink holds (sha256 is NULL where it holds none), also
--- where the last attempt to fetch another version failed.
-CREATE TABLE transfers (
-    resource TEXT NOT NULL, key TEXT NOT NULL,
-    file_id TEXT NOT NULL, drive_id TEXT NOT NULL,
-    status TEXT NOT NULL, fingerprint TEXT NOT NULL, version TEXT,
-    sink TEXT NOT NULL, target TEXT NOT NULL, size INTEGER, sha256 BLOB, verified_by TEXT,
-    attempts INTEGER NOT NULL, started_at INTEGER, finished_at INTEGER,
-    error TEXT, permanent INTEGER NOT NULL DEFAULT 0,
-    failures INTEGER NOT NULL DEFAULT 0, retry_at INTEGER,
-    listing INTEGER, recorded_at INTEGER NOT NULL,
-    loaded INTEGER NOT NULL DEFAULT 0, package TEXT,
-    PRIMARY KEY (resource, key)
-) WITHOUT ROWID;
-CREATE INDEX transfers_unloaded ON transfers (loaded) WHERE loaded = 0;
-CREATE INDEX transfers_held ON transfers (sink, target) WHERE sha256 IS NOT NULL;
-
--- Which file a path of the sink belongs to. folded: the same for paths that clash anywhere.
--- fresh: nothing was there when it was claimed, so what is there now is ours, receipt or not.
-CREATE TABLE paths (
-    sink TEXT NOT NULL, folded TEXT NOT NULL, path TEXT NOT NULL, desired TEXT NOT NULL,
-    resource TEXT NOT NULL, key TEXT NOT NULL,
-    fresh INTEGER NOT NULL,
-    PRIMARY KEY (sink, folded)
-) WITHOUT ROWID;
-CREATE UNIQUE INDEX paths_of_file ON paths (sink, resource, key);
-
--- A name that already holds bytes is about to be replaced: settled at the next start.
-CREATE TABLE intents (
-    sink TEXT NOT NULL, target TEXT NOT NULL,
-    resource TEXT NOT NULL, key TEXT NOT NULL,
-    listing INTEGER NOT NULL, sha256 BLOB NOT NULL, receipt TEXT NOT NULL,
-    PRIMARY KEY (sink, target)
-) WITHOUT ROWID;
-
--- A file's bytes are at another path now: those at this one are to go.
-CREATE TABLE leaving (
-    sink TEXT NOT NULL, target TEXT NOT NULL, PRIMARY KEY (sink, target)
-) WITHOUT ROWID;
-
--- Rows of tables that are only ever appended to; kept, for a destination that loses its tables.
-CREATE TABLE notices (
-    number INTEGER PRIMARY KEY, table_name TEXT NOT NULL, row TEXT NOT NULL,
-    loaded INTEGER NOT NULL DEFAULT 0, package TEXT
-);
-CREATE INDEX notices_unloaded ON notices (loaded) WHERE loaded = 0;
-
-CREATE TABLE packages (
-    load_id TEXT PRIMARY KEY, target TEXT NOT NULL, listings TEXT NOT NULL,
-    state TEXT NOT NULL, at INTEGER NOT NULL
-) WITHOUT ROWID;
-"""
-# Rows that must not outlive the run: SQLite keeps them in a file without a name.
-_TEMPORARY = """
-CREATE TEMP TABLE addresses (
-    resource TEXT NOT NULL, key TEXT NOT NULL, address TEXT NOT NULL,
-    PRIMARY KEY (resource, key)
-) WITHOUT ROWID;
-"""
 # From version n to n + 1; run after a copy of the file was made.
 _MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {}
 
@@ -199,13 +114,13 @@ class Ledger:
         db.execute("PRAGMA cache_size = -32768")
         if version is None:
             db.executescript(
-                f"BEGIN IMMEDIATE; {_SCHEMA}"
+                f"BEGIN IMMEDIATE; {SCHEMA} {CHANGES_SCHEMA}"
                 f"PRAGMA user_version = {SCHEMA_VERSION};"
                 f"PRAGMA application_id = {_APPLICATION_ID}; COMMIT;"
             )
         elif version < SCHEMA_VERSION:
             self._migrate(version)
-        db.execute(_TEMPORARY)
+        db.execute(TEMPORARY)
 
     def _version(self) -> int | None:
         """The schema's version; None: the file is new. Raises LedgerError for what is not ours."""
@@ -295,7 +210,7 @@ class Ledger:
         """A listing has ended, complete or not."""
         self.db.execute(
             "UPDATE listings SET finished_at = ?, pages = ?, rows = ?, unique_keys = ?,"
-            " complete = ?, how = ?, why_not = ? WHERE number = ?",
+            " complete = ?, how = ?, why_not = ?, change_token = ? WHERE number = ?",
             (
                 micros(summary.finished_at),
                 summary.pages,
@@ -304,6 +219,7 @@ class Ledger:
                 summary.complete,
                 summary.how,
                 summary.why_not,
+                summary.change_token,
                 number,
             ),
         )
@@ -332,6 +248,20 @@ class Ledger:
         return FilesBook(self)
 
     @cached_property
+    def changes(self) -> ChangesBook:
+        """Change tokens, and places in the vendor's tree."""
+        from .changes import ChangesBook
+
+        return ChangesBook(self)
+
+    @cached_property
+    def told(self) -> ToldBook:
+        """Files that a vendor says are gone."""
+        from .told import ToldBook
+
+        return ToldBook(self)
+
+    @cached_property
     def transfers(self) -> TransfersBook:
         """What the sink has."""
         from .transfers import TransfersBook
@@ -351,6 +281,20 @@ class Ledger:
         from .packages import PackagesBook
 
         return PackagesBook(self)
+
+    @cached_property
+    def watermarks(self) -> WatermarksBook:
+        """How far the changes of a resource have been read."""
+        from .watermarks import WatermarksBook
+
+        return WatermarksBook(self)
+
+    @cached_property
+    def withheld(self) -> WithheldBook:
+        """Listings that saw everything, and what a guard withheld."""
+        from .withheld import WithheldBook
+
+        return WithheldBook(self)
 
     def close(self) -> None:
         """Close the file. Whoever kills us instead loses nothing: the WAL is replayed."""

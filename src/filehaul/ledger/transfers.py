@@ -54,6 +54,8 @@ FROM files f
 LEFT JOIN transfers t ON t.resource = f.resource AND t.key = f.key
 LEFT JOIN paths p ON p.sink = :sink AND p.resource = f.resource AND p.key = f.key
 """
+# Files that the vendor has, as far as listings from number :listing on saw them.
+_THERE = "f.resource = :resource AND f.listing >= :listing AND f.is_file AND f.deleted_at IS NULL"
 # A receipt for this very fingerprint, path and sink says that the file is done.
 _DONE = (
     "(t.status IS 'done' AND t.fingerprint = f.fingerprint AND t.sink = :sink"
@@ -69,11 +71,12 @@ _MOVED = (
 )
 _TODO = f"""
 SELECT f.key, f.file_id, f.drive_id, f.name, f.desired, f.size, f.checksum, f.fingerprint,
-       f.version, a.address, p.path,
+       f.version, coalesce(a.address, k.address), p.path,
        t.status, t.fingerprint, t.target, t.size, t.sha256, t.permanent, t.retry_at, t.sink = :sink
 {_JOINED}
 LEFT JOIN temp.addresses a ON a.resource = f.resource AND a.key = f.key
-WHERE f.resource = :resource AND f.listing = :listing AND f.is_file AND f.key > :after
+LEFT JOIN kept_addresses k ON k.resource = f.resource AND k.key = f.key
+WHERE {_THERE} AND f.key > :after
   AND NOT {_DONE} AND NOT {_PARKED}
 """
 
@@ -125,8 +128,9 @@ class TransfersBook:
     def todo(
         self, resource: str, listing: int, sink: str, only_moved: bool = False
     ) -> Iterator[list[Todo]]:
-        """Files of a listing that are not done, in batches, in the order of their keys.
+        """Files that are not done, in batches, in the order of their keys.
 
+        ``listing``: only those that it or a later one saw; 0: all that the vendor has.
         ``only_moved``: those whose bytes are in the sink already, at another path.
         """
         query = f"{_TODO} {f'AND {_MOVED}' if only_moved else ''} ORDER BY f.key LIMIT :most"
@@ -143,11 +147,11 @@ class TransfersBook:
             after = rows[-1][0]
 
     def counts(self, resource: str, listing: int, sink: str) -> tuple[int, int, int]:
-        """Of the files that a listing saw: how many are done, are parked, and are to do."""
+        """Of the files as in `todo`: how many are done, are parked, and are to do."""
         row = self.db.execute(
             f"SELECT coalesce(sum({_DONE}), 0), coalesce(sum(NOT {_DONE} AND {_PARKED}), 0),"
             " count(*)"
-            f" {_JOINED} WHERE f.resource = :resource AND f.listing = :listing AND f.is_file",
+            f" {_JOINED} WHERE {_THERE}",
             {
                 "resource": resource,
                 "listing": listing,
@@ -156,6 +160,21 @@ class TransfersBook:
             },
         ).fetchone()
         return int(row[0]), int(row[1]), int(row[2] - row[1] - row[0])
+
+    def unaddressed(self, resource: str, sink: str) -> bool:
+        """Whether there are files to fetch whose address must be asked for again."""
+        row = self.db.execute(
+            f"SELECT EXISTS (SELECT 1 {_JOINED} WHERE {_THERE} AND NOT {_DONE} AND NOT {_PARKED}"
+            " AND NOT EXISTS (SELECT 1 FROM kept_addresses k"
+            " WHERE k.resource = f.resource AND k.key = f.key))",
+            {
+                "resource": resource,
+                "listing": 0,
+                "sink": sink,
+                "now": time.time_ns() // 1000,
+            },
+        ).fetchone()
+        return bool(row[0])
 
     # -- receipts --------------------------------------------------------------------------
 

@@ -9,14 +9,19 @@ from ..config import Resource
 from ..config.model import Client
 from ..http import Http
 from ..models import Page
+from .changes import Changes, Netted
 from .flat import Listing
 from .questions import with_params, with_values
 from .walk import Walk
 
 __all__ = [
+    "Changes",
     "Lister",
     "Listing",
+    "Netted",
     "Walk",
+    "feed_lister",
+    "full_lister",
     "how_known",
     "lister",
     "short_of_total",
@@ -34,12 +39,25 @@ class Lister(Protocol):
     ``total``: the vendor's own number of rows, None where it gives none.
     """
 
-    resource: Resource
-    pages: int
-    rows: int
-    doubt: str | None
-    how: str
-    total: int | None
+    @property
+    def pages(self) -> int:
+        """Pages that came."""
+
+    @property
+    def rows(self) -> int:
+        """Records that came."""
+
+    @property
+    def doubt(self) -> str | None:
+        """Why it may not be whole."""
+
+    @property
+    def how(self) -> str:
+        """How it knows that it is whole."""
+
+    @property
+    def total(self) -> int | None:
+        """The vendor's own number of rows."""
 
     @property
     def overlaps(self) -> bool:
@@ -49,14 +67,33 @@ class Lister(Protocol):
         """The pages, in an order that does not depend on how fast they come."""
 
 
-def lister(resource: Resource, client: Client, http: Http, *, prove: bool = False) -> Lister:
-    """What lists this resource: folder by folder where it has ``walk``, else page by page.
+def full_lister(
+    resource: Resource, client: Client, http: Http, *, prove: bool = False
+) -> Listing | Walk:
+    """All records as they come: folder by folder where there is ``walk``, else page by page.
 
     ``prove``: it must be able to say that nothing is missing.
     """
-    if resource.walk is not None:
-        return Walk(resource, client, http, prove=prove)
-    return Listing(resource, client, http, prove=prove)
+    made = Listing if resource.walk is None else Walk
+    return made(resource, client, http, prove=prove)
+
+
+def lister(resource: Resource, client: Client, http: Http, *, prove: bool = False) -> Lister:
+    """The same, where records that tell of deletions are told apart from those of files."""
+    full = full_lister(resource, client, http, prove=prove)
+    return Netted(resource, full) if resource.deleted else full
+
+
+def feed_lister(
+    resource: Resource,
+    client: Client,
+    http: Http,
+    token: str | int | None,
+    *,
+    prove: bool = False,
+) -> Changes:
+    """What a resource's feed tells since this token; everything, where there is none."""
+    return Changes(resource, client, http, full_lister(resource, client, http, prove=prove), token)
 
 
 def short_of_total(listing: Lister, unique: int) -> str | None:

@@ -9,8 +9,19 @@ dlt is imported here and only when rows are to be loaded. This room does not kno
 
 from __future__ import annotations
 
+from .chosen import examined
 from .destination import Destination, Loaded, interrupt
+from .merging import ROW_VERSION, How
 from .package import Catalogue
 from .spool import Spool
 
-__all__ = ["Catalogue", "Destination", "Loaded", "Spool", "interrupt"]
+__all__ = [
+    "ROW_VERSION",
+    "Catalogue",
+    "Destination",
+    "How",
+    "Loaded",
+    "Spool",
+    "examined",
+    "interrupt",
+]

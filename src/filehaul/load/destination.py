@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import logging
 import os
-import re
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote_from_bytes
 
-from ..config import Config
+from ..config import Config, Resource
 from ..config.agree import duckdb_file
-from ..errors import ConfigError, TemporaryError
+from ..errors import TemporaryError
 from ..ledger import Ledger
-from ..redact import conceal
 from . import standing, tables
+from .chosen import chosen, make_places
 from .explain import explained
-from .package import Catalogue, Package, source_name
-
-_SECRET = re.compile(r"password|passphrase|secret|token|key", re.IGNORECASE)
+from .merging import Merging, merging_of
+from .package import Catalogue, Package, Share, source_name
+from .quiet import wake_dlt
+from .tombstones import spool_tombstones
 
 
 @dataclass
@@ -43,6 +43,7 @@ class Destination:
         self.dev_mode = dev_mode
         self._pipeline: Any = None
         self._client: Any = None
+        self._sinks: dict[str, str] = {}
 
     # -- the pipeline ----------------------------------------------------------------------
 
@@ -51,41 +52,23 @@ class Destination:
         """The dlt pipeline, made when it is first needed."""
         if self._pipeline is None:
             with explained(self.config):
+                wake_dlt()
+            with explained(self.config):
                 self._pipeline = self._make()
         return self._pipeline
 
     def _make(self) -> Any:
-        # Telemetry would call out from an unattended run; whoever wants it says so to dlt.
-        os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
-        os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
         import dlt
 
         self.working_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_places(self.config)
         return dlt.pipeline(
             pipeline_name=f"filehaul_{self.config.name}",
-            destination=self._destination(),
+            destination=chosen(self.config),
             dataset_name=self.config.dataset,
             pipelines_dir=str(self.working_folder),
             dev_mode=self.dev_mode,
         )
-
-    def _destination(self) -> Any:
-        import dlt
-
-        block = self.config.settings.destination
-        given = {"type": block} if isinstance(block, str) else block
-        _conceal(given)
-        arguments: Any = {key: value for key, value in given.items() if key != "type"}
-        file = duckdb_file(self.config)
-        if file is not None:
-            from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
-
-            file.parent.mkdir(parents=True, exist_ok=True)
-            credentials = DuckDbCredentials(str(file))
-            credentials.global_config = {"memory_limit": self.config.settings.memory_limit}
-            arguments["credentials"] = credentials
-            return dlt.destinations.duckdb(**arguments)
-        return dlt.destination(str(given["type"]), **arguments)
 
     @property
     def working_folder(self) -> Path:
@@ -150,38 +133,10 @@ class Destination:
             return self.pipeline.destination_client()
 
     @cached_property
-    def _merge_strategies(self) -> tuple[str, ...]:
-        """How it can merge rows, as dlt calls it; empty: not at all."""
-        from dlt.common.destination.utils import prepare_load_table
-
+    def merging(self) -> Merging:
+        """How it merges rows."""
         with explained(self.config):
-            capabilities = self.pipeline.destination.capabilities()
-        able = capabilities.supported_merge_strategies or ()
-        if capabilities.merge_strategies_selector is not None:
-            table: Any = {"name": "files", "columns": {}, "write_disposition": "merge"}
-            table = prepare_load_table({"files": table}, table, capabilities)
-            able = capabilities.merge_strategies_selector(able, table_schema=table)
-        return tuple(able)
-
-    @property
-    def merge(self) -> Any:
-        """The write disposition for a merge: ``upsert`` where the destination has it, the fastest
-        exact one, since our keys are unique and never null.
-        """
-        if "upsert" in self._merge_strategies:
-            return {"disposition": "merge", "strategy": "upsert"}
-        return "merge"
-
-    def refuse_merge(self) -> None:
-        """dlt appends, without a word, where a destination cannot merge: ConfigError instead."""
-        merged = [one.name for one in self.config.resources if one.disposition == "merge"]
-        if merged and not self._merge_strategies:
-            kind = self.pipeline.destination.destination_type.rpartition(".")[2]
-            raise ConfigError(
-                f"the destination {kind} cannot merge rows: each change would be one more row",
-                where=f"write_disposition of the resource {merged[0]!r}",
-                hint="append or replace; or a destination that merges (duckdb, postgres …)",
-            )
+            return merging_of(self.pipeline.destination)
 
     @contextlib.contextmanager
     def connected(self) -> Iterator[None]:
@@ -200,6 +155,11 @@ class Destination:
 
         ``{table}`` in the query becomes the table's full name.
         """
+        return self._asked(
+            query, table, lambda client, full: client.execute_sql(full, *values) or []
+        )
+
+    def _asked(self, query: str, table: str, ask: Callable[[Any, str], Any]) -> Any:
         from dlt.common.destination.exceptions import DestinationUndefinedEntity
         from dlt.destinations.exceptions import DatabaseUndefinedRelation
 
@@ -208,9 +168,25 @@ class Destination:
             try:
                 with one or self.pipeline.sql_client() as client:
                     name = client.make_qualified_table_name(table)
-                    return client.execute_sql(query.format(table=name), *values) or []
+                    return ask(client, query.format(table=name))
             except (DatabaseUndefinedRelation, DestinationUndefinedEntity):
                 return None
+
+    def records(self, query: str, *values: Any, table: str) -> list[dict[str, Any]] | None:
+        """The same as `sql`, each row as column to value."""
+        names: list[str] = []
+
+        def ask(client: Any, full: str) -> list[Any]:
+            with client.execute_query(full, *values) as cursor:
+                names.extend(column[0] for column in cursor.native_cursor.description)
+                return list(cursor.fetchall())
+
+        rows = self._asked(query, table, ask)
+        return None if rows is None else [dict(zip(names, row)) for row in rows]
+
+    def spool_tombstones(self, ledger: Ledger, catalogue: Catalogue) -> int:
+        """See `filehaul.load.tombstones`."""
+        return spool_tombstones(self, ledger, catalogue)
 
     # -- loading ---------------------------------------------------------------------------
 
@@ -221,18 +197,32 @@ class Destination:
         return standing.settle(self, ledger)
 
     def load(self, ledger: Ledger, catalogues: Sequence[Catalogue]) -> Loaded:
-        """One package with everything that the destination does not have yet."""
+        """Everything that the destination does not have yet: in one package, or in several where
+        a catalogue has more than `PACKAGE_ROWS` rows to merge.
+        """
         waiting = tables.pending(ledger)
-        full = [c for c in catalogues if c.spool.rows or c.resource.disposition == "replace"]
+        full = [c for c in catalogues if c.spool.rows or c.loads_by == "replace"]
         if not waiting and not full:
             return Loaded()
         loaded = Loaded(rows=dict(waiting))
         for catalogue in full:
             name = catalogue.resource.name
             loaded.rows[name] = loaded.rows.get(name, 0) + catalogue.spool.rows
-        package = Package(self.config.name, self.target, ledger, full, waiting)
-        source = package.source(self.merge, self.url)
-        with explained(self.config), _quiet():
+        full += [c for c in catalogues if c not in full and self._may_be_bare(c.resource)]
+        shares = [Share(catalogue) for catalogue in full]
+        own = [name for name in self._own_tables() if name in waiting or not self._knows(name)]
+        while large := [share for share in shares if share.is_too_large]:
+            self._bring(ledger, Package(self.config.name, self.target, ledger, large))
+        last = Package(self.config.name, self.target, ledger, shares, own, catalogues)
+        loaded.load_id = self._bring(ledger, last)
+        for catalogue in catalogues:
+            catalogue.spool.remove()
+        return loaded
+
+    def _bring(self, ledger: Ledger, package: Package) -> str:
+        """Load a package and have it confirmed; its load id."""
+        source = package.source(self.merging, self.url)
+        with explained(self.config):
             info = self._run(source)
             if info is not None:
                 info.raise_on_failed_jobs()
@@ -244,10 +234,29 @@ class Destination:
             )
         assert package.load_id is not None
         ledger.packages.confirm(package.load_id)
-        loaded.load_id = package.load_id
-        for catalogue in catalogues:
-            catalogue.spool.remove()
-        return loaded
+        return package.load_id
+
+    def _own_tables(self) -> list[str]:
+        """Our own tables, as far as this config can have rows in them."""
+        if any(resource.content for resource in self.config.resources):
+            return list(tables.TABLES)
+        return [name for name in tables.TABLES if name not in tables.OF_CONTENT]
+
+    def _may_be_bare(self, resource: Resource) -> bool:
+        """Whether to make this table before its first row. Not where its columns are the vendor's,
+        nor where a contract holds: dlt lets only the first rows of a table bring its columns.
+        """
+        if resource.fields is None or resource.schema_contract is not None:
+            return False
+        return not self._knows(resource.name)
+
+    def _knows(self, name: str) -> bool:
+        """Whether dlt has brought this table to the destination before."""
+        schema = source_name(self.config.name)
+        if schema not in self.pipeline.schemas:
+            return False
+        table = self.pipeline.schemas[schema].tables.get(self.naming(name))
+        return bool(table and table.get("columns"))
 
     def run_dlt(self, source: Any) -> dict[str, int]:
         """A source that dlt's own engine lists; rows by table."""
@@ -268,7 +277,9 @@ class Destination:
 
     def url(self, sink: str, target: str) -> str:
         """A file's address in the sink."""
-        return (Path(sink) / target).as_uri()
+        if sink not in self._sinks:  # `as_uri` costs as much as all the rest of a row
+            self._sinks[sink] = Path(sink).as_uri().rstrip("/")
+        return f"{self._sinks[sink]}/{quote_from_bytes(os.fsencode(target))}"
 
     def close(self) -> None:
         """Let go of the pipeline."""
@@ -292,18 +303,6 @@ def interrupt(number: int) -> None:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """What dlt warns of in tables that are ours, nobody can mend: JSON comes as text in Arrow."""
-    logger = logging.getLogger("dlt")
-    before = logger.level
-    logger.setLevel(max(before, logging.ERROR))
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
-
-
-@contextlib.contextmanager
 def _our_signals(pipeline: Any) -> Iterator[None]:
     """Keep dlt from taking over the signals: one that comes late in a load it would swallow."""
     from dlt.common.runtime import signals
@@ -315,15 +314,3 @@ def _our_signals(pipeline: Any) -> Iterator[None]:
     finally:
         runtime.intercept_signals = before
         signals.set_received_signal(0)
-
-
-def _conceal(value: Any, name: str = "") -> None:
-    """Passwords and tokens of a destination's block are secrets of this process."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            _conceal(inner, str(key))
-    elif isinstance(value, str) and "://" in value:
-        user, at, _ = value.partition("://")[2].rpartition("@")
-        conceal(user.partition(":")[2] if at else "")
-    elif isinstance(value, str) and _SECRET.search(name):
-        conceal(value)

@@ -6,17 +6,20 @@ import contextlib
 from collections.abc import Iterator
 
 from ..config import Config
-from ..errors import Cancelled, ConfigError, FilehaulError, TemporaryError
+from ..errors import Cancelled, ConfigError, FilehaulError, TemporaryError, VendorError
 from ..redact import redact
+from .quiet import quietly
 
 _MOST = 400
+_OURS = {name: f"filehaul[{name}]" for name in ("postgres", "ducklake")}
 
 
 @contextlib.contextmanager
 def explained(config: Config) -> Iterator[None]:
     """Translate what dlt raises; an error of ours that went through it comes out as it was."""
     try:
-        yield
+        with quietly():
+            yield
     except FilehaulError:
         raise
     except Exception as problem:
@@ -54,6 +57,7 @@ def _translated(problem: Exception, config: Config) -> FilehaulError:
     from dlt.common.configuration.exceptions import ConfigurationException
     from dlt.common.destination.exceptions import UnknownDestinationModule
     from dlt.common.exceptions import MissingDependencyException
+    from dlt.common.schema.exceptions import DataValidationError
 
     block = config.settings.destination
     name = block if isinstance(block, str) else str(block.get("type"))
@@ -63,7 +67,7 @@ def _translated(problem: Exception, config: Config) -> FilehaulError:
         return ConfigError(
             f"the destination {name} needs packages that are not installed",
             where=where,
-            hint=f'pip install "dlt[{name}]"',
+            hint=f'pip install "{_OURS.get(name, f"dlt[{name}]")}"',
         )
     unknown = _cause(problem, UnknownDestinationModule)
     if unknown is not None:
@@ -78,6 +82,18 @@ def _translated(problem: Exception, config: Config) -> FilehaulError:
             f"the destination is not configured: {_words(settings)}",
             where=where,
             hint="put the credentials into the config or into .dlt/secrets.toml",
+        )
+    broken = _cause(problem, DataValidationError)
+    if isinstance(broken, DataValidationError):
+        new = {
+            "tables": "table",
+            "columns": f"column {broken.column_name}",
+            "data_type": f"type of the column {broken.column_name}",
+        }[broken.schema_entity]
+        return VendorError(
+            f"schema_contract forbids a new {new}",
+            where=f"table {broken.table_name}, dataset {config.dataset}",
+            hint="no row was loaded: let it evolve, or discard_value, and run again",
         )
     root = _root(problem)
     words = _words(root)

@@ -76,7 +76,8 @@ class Spool:
         waiting: list[Any] = []
         count = 0
         for file in sorted(self.folder.glob("*.arrows")) if self.rows else ():
-            with pa.memory_map(str(file)) as source, pa.ipc.open_stream(source) as reader:
+            # Read, not mapped: mapped pages would count as memory of ours, all of them.
+            with pa.OSFile(str(file)) as source, pa.ipc.open_stream(source) as reader:
                 for batch in reader:
                     waiting.append(conform(pa.table(batch), types))
                     count += batch.num_rows

@@ -10,9 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..errors import ConfigError
 from ..ledger import Ledger
 from . import tables
-from .package import source_name
+from .explain import explained
+from .merging import hard_of, how_of, refuse
+from .package import SOURCE, source_name
 
 if TYPE_CHECKING:
     from .destination import Destination
@@ -22,13 +25,32 @@ _ASKED = 500  # values in one statement
 
 def settle(destination: Destination, ledger: Ledger) -> list[str]:
     """Make good what an earlier run left, and compare. Returns what was noticed, in words."""
-    destination.refuse_merge()
+    with explained(destination.config):
+        refuse(destination.config, destination.pipeline.destination)
     with destination.connected():
+        _belongs_to_us(destination)
         noticed, start_over = _settle(destination, ledger)
     if start_over:
         destination.start_over()
     ledger.set_meta("target", destination.target)
     return noticed
+
+
+def _belongs_to_us(destination: Destination) -> None:
+    """Where nothing can be merged, our own tables are written anew each time, and what another
+    connection has in them would be gone.
+    """
+    if destination.merging.merges or not destination.answers_sql:
+        return
+    own = source_name(destination.config.name)
+    for (name,) in destination.sql("SELECT DISTINCT schema_name FROM {table}") or ():
+        if name != own and name.startswith(SOURCE):
+            raise ConfigError(
+                f"the dataset {destination.config.dataset} belongs to the connection"
+                f" {name.removeprefix(SOURCE)}",
+                where=f"dataset in {destination.config.source}",
+                hint="name another dataset: this destination cannot merge two connections' rows",
+            )
 
 
 def _settle(destination: Destination, ledger: Ledger) -> tuple[list[str], bool]:
@@ -100,7 +122,7 @@ def _appended(destination: Destination) -> list[str]:
         *(
             destination.naming(resource.name)
             for resource in resources
-            if resource.disposition != "merge"
+            if how_of(resource) in ("append", "replace")
         ),
     ]
 
@@ -118,11 +140,15 @@ def _compare(destination: Destination, ledger: Ledger) -> tuple[list[str], bool]
         return ["the dataset is gone or another one: everything is loaded again"], True
     lost: dict[str, bool] = {}  # table: whether all of it is gone
     for resource in destination.config.resources:
-        believed = book.loaded_rows(resource.name)
-        if resource.disposition == "merge" and believed:
-            found = _count(destination, destination.naming(resource.name))
+        name = resource.name
+        believed = book.loaded_rows(name, hard_of(resource))
+        if how_of(resource) in ("append", "replace"):
+            believed = 0
+        # Of rows that the ledger does not count, only that there was a table is known.
+        if believed or ledger.watermarks.has(name):
+            found = _count(destination, destination.naming(name))
             if found is None or found < believed:
-                book.forget(resource.name)
+                book.forget(name)
                 lost[resource.name] = found is None
     for table in tables.TABLES:
         believed = book.rows_of(table)

@@ -29,6 +29,7 @@ TABLES: dict[str, dict[str, str]] = {
         "complete": BOOL,
         "how": TEXT,
         "why_not": TEXT,
+        "change_token": TEXT,
         "recorded_at": TIMESTAMP,
     },
     "transfers": {
@@ -79,6 +80,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "transfers": ("connection", "resource", "drive_id", "file_id"),
 }
 NOTICES = ("transfer_errors", "rejected")
+OF_CONTENT = ("transfers", "transfer_errors")
 
 
 def pending(ledger: Ledger) -> dict[str, int]:
@@ -98,13 +100,20 @@ def pending(ledger: Ledger) -> dict[str, int]:
 
 
 def rows(
-    ledger: Ledger, name: str, connection: str, url: Callable[[str, str], str]
+    ledger: Ledger,
+    name: str,
+    connection: str,
+    url: Callable[[str, str], str],
+    everything: bool = False,
 ) -> Iterator[pa.Table]:
-    """The pending rows of one table. ``url``: (sink, path in it) to an address."""
+    """The pending rows of one table. ``url``: (sink, path in it) to an address. ``everything``:
+    also those that are loaded, of a table with a key.
+    """
+    which = "true" if everything else "loaded = 0"
     if name == "listings":
-        source = _listings(ledger, connection)
+        source = _listings(ledger, connection, which)
     elif name == "transfers":
-        source = _transfers(ledger, connection, url)
+        source = _transfers(ledger, connection, url, which)
     else:
         source = _notices(ledger, name, connection)
     batch: list[tuple[Any, ...]] = []
@@ -129,10 +138,10 @@ def _table(name: str, batch: list[tuple[Any, ...]]) -> pa.Table:
     )
 
 
-def _listings(ledger: Ledger, connection: str) -> Iterator[tuple[Any, ...]]:
+def _listings(ledger: Ledger, connection: str, which: str) -> Iterator[tuple[Any, ...]]:
     for row in ledger.db.execute(
         "SELECT listing_id, resource, started_at, finished_at, pages, rows, unique_keys, complete,"
-        " how, why_not FROM listings WHERE loaded = 0 AND finished_at IS NOT NULL"
+        f" how, why_not, change_token FROM listings WHERE {which} AND finished_at IS NOT NULL"
     ).fetchall():
         yield (
             row[0],
@@ -142,19 +151,19 @@ def _listings(ledger: Ledger, connection: str) -> Iterator[tuple[Any, ...]]:
             moment(row[3]),
             *row[4:7],
             bool(row[7]),
-            *row[8:10],
+            *row[8:11],
             moment(row[3]),
         )
 
 
 def _transfers(
-    ledger: Ledger, connection: str, url: Callable[[str, str], str]
+    ledger: Ledger, connection: str, url: Callable[[str, str], str], which: str
 ) -> Iterator[tuple[Any, ...]]:
     cursor = ledger.db.execute(
         "SELECT t.resource, t.drive_id, t.file_id, t.status, t.fingerprint, t.version, t.sink,"
         " t.target, t.size, t.sha256, t.verified_by, t.attempts, t.started_at, t.finished_at,"
         " t.error, l.listing_id, t.recorded_at FROM transfers t"
-        " LEFT JOIN listings l ON l.number = t.listing WHERE t.loaded = 0"
+        f" LEFT JOIN listings l ON l.number = t.listing WHERE {which.replace('loaded', 't.loaded')}"
     )
     for row in cursor:
         yield (

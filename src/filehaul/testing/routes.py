@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from filehaul.testing.answers import Answer, RecordedRequest, json_answer, problem, to_json
+from filehaul.testing.changes import ChangeLog, feed_answer
 from filehaul.testing.content import content
 from filehaul.testing.files import Entry
 from filehaul.testing.grants import Grants
@@ -38,8 +39,11 @@ class Routes:
         shelf: Shelf,
         tree: Tree,
         grants: Grants,
+        own_origin: Callable[[], str],
         signed_origin: Callable[[], str],
     ) -> None:
+        self.changes = ChangeLog()
+        self._own_origin = own_origin
         self._options = options
         self._shelf = shelf
         self._tree = tree
@@ -48,6 +52,7 @@ class Routes:
         self._signed_origin = signed_origin
         self._files_path = f"{options.api_prefix}/files"
         self._folders_path = f"{options.api_prefix}/folders/"
+        self._changes_path = f"{options.api_prefix}/changes"
         self._before, self._between, self._after = _page_parts(options)
         self._spare, self._refilled = options.rate_limit or 0.0, time.monotonic()
         self._verbs: dict[str, Callable[[Entry, RecordedRequest], Answer]] = {
@@ -64,7 +69,8 @@ class Routes:
         is_signed = path.startswith(SIGNED_PREFIX)
         is_files = path == self._files_path or path.startswith(self._files_path + "/")
         is_folder = path.startswith(self._folders_path)
-        if not (is_signed or is_files or is_folder):
+        is_feed = path in (self._changes_path, f"{self._changes_path}/start")
+        if not (is_signed or is_files or is_folder or is_feed):
             return problem(404, "not_found", f"There is nothing at {path}.")
         refusal = self._refusal(request, ask_token=not is_signed)
         if refusal:
@@ -73,7 +79,14 @@ class Routes:
             return self._listing(request)
         if is_folder:
             return self._folder(request)
+        if is_feed:
+            cap = self._options.page_cap
+            return feed_answer(self.changes, request, self._changes_path, cap, self._own)
         return self._signed(request) if is_signed else self._one_file(request)
+
+    def _own(self, target: str) -> str:
+        """The address of a target at this vendor."""
+        return self._own_origin() + target
 
     def signed_url(self, file_id: str) -> str:
         """A URL to the content of a file that needs no token, good for ``signed_ttl`` seconds."""

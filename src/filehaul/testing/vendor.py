@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from filehaul.testing.answers import Answer, RecordedRequest, problem
@@ -41,10 +41,12 @@ class FakeVendor:
     Routes: ``POST /oauth/token``; ``GET /v1/files?offset=&limit=&modified_since=``;
     ``GET /v1/files/{id}`` and below it ``/content`` (Range, If-Range, ETag), ``/link``
     (``{"location": signed URL}``), ``/redirect`` (302 to the signed URL); ``GET /signed/{id}``,
-    which takes no Authorization header and refuses one; ``GET /v1/folders/{id}/items?offset=&
-    limit=``, the files (``type: file``, no path) and folders (``type: folder``) directly in a
-    folder, from root ``0`` down, as the files' paths have them. ``modified_since`` keeps
-    files modified at that time or later, and none whose ``modified_at`` is null.
+    which takes no Authorization header and refuses one. ``modified_since`` keeps files modified
+    at that time or later, and none whose ``modified_at`` is null.
+    ``GET /v1/folders/{id}/items?offset=&limit=``, the files (``type: file``, no path) and folders
+    (``type: folder``) directly in a folder, from root ``0`` down, as the files' paths have them.
+    ``GET /v1/changes/start`` and ``GET /v1/changes?token=&limit=`` are a change feed of what `put`,
+    `trash` and `remove` do (:mod:`filehaul.testing.changes`).
 
     ``options`` are the options in force. ``traffic`` counts connections (made, open now, most at
     once) and requests in flight. ``errors`` holds exceptions of the vendor itself or of a hook:
@@ -128,8 +130,14 @@ class FakeVendor:
         self._grants = Grants(client, options.token_ttl)
         self._paths = PathTree(self._shelf)
         generated = tree and GeneratedTree(self._shelf, *tree)
-        folders = generated or self._paths
-        self._routes = Routes(options, self._shelf, folders, self._grants, lambda: self.other_url)
+        self._routes = Routes(
+            options,
+            self._shelf,
+            generated or self._paths,
+            self._grants,
+            lambda: self.base_url,
+            lambda: self.other_url,
+        )
         self._scripts = Scripts()
         self._journal = Journal(options.log)
 
@@ -221,10 +229,34 @@ class FakeVendor:
     def put(self, file: FakeFile) -> None:
         """Add a file at the end of the listing, or replace the one of its id in its place."""
         self._shelf.put(file)
+        self.tell_change(self._told(file.file_id))
 
     def remove(self, file_id: str) -> None:
         """Take a file away; KeyError if there is none of this id."""
         self._shelf.remove(file_id)
+        self.tell_change({"file_id": file_id, "removed": True})
+
+    def trash(self, file_id: str) -> None:
+        """Take a file out of the listing; the change feed tells of it as trashed."""
+        told = self._told(file_id)
+        self._shelf.remove(file_id)
+        told["file"]["trashed"] = True
+        self.tell_change(told)
+
+    def tell_change(self, change: Any) -> None:
+        """Put a change into the feed as it is, true or not."""
+        self._routes.changes.add(change)
+
+    def expire_changes(self) -> None:
+        """From now on, each change token given out so far is answered with 410."""
+        self._routes.changes.expire()
+
+    def _told(self, file_id: str) -> dict[str, Any]:
+        entry = self._shelf.find(file_id)
+        if entry is None:
+            raise KeyError(file_id)
+        record = dict(self._shelf.shape.record(entry))
+        return {"file_id": file_id, "removed": False, "file": record}
 
     # Its folders -------------------------------------------------------------------------------
 

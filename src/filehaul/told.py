@@ -1,0 +1,190 @@
+"""What a vendor tells of changes and deletions, into the ledger; and the token to go on with."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+
+from .config import Config, Resource
+from .deletes import Deletes, Outcome, accept_command, beyond
+from .errors import GuardError
+from .fields import Reject, Shape
+from .fields.codecs import UnfitError
+from .fields.rows import snippet
+from .http import Http
+from .json_text import dumps
+from .ledger import Ledger, Withheld, micros
+from .listing import Lister, feed_lister, lister
+from .listing.changes import Changes
+from .listing.feed import token_of, token_text
+from .models import Page
+from .paths import record_path
+from .redact import MASK
+
+
+class Told:
+    """What one listing of one resource is told.
+
+    What it says is gone becomes a tombstone when it has ended (`settle`): by then a file may have
+    been told of again. ``accept``: what a person said may go. ``may_go_on``: from the change token
+    of an earlier run; else everything is listed.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        resource: Resource,
+        ledger: Ledger,
+        accept: Withheld | None = None,
+        may_go_on: bool = True,
+    ) -> None:
+        self.config = config
+        self.client = config.client
+        self.resource = resource
+        self.ledger = ledger
+        self.accept = accept
+        self.may_go_on = may_go_on
+        self.meaning = meaning_of(config, resource)
+        block = resource.changes
+        located = block is not None and block.location_path is not None
+        self.location = record_path(block.location_path or "") if block and located else None
+
+    def lister(self, http: Http) -> Lister:
+        """What is asked: the change feed where there is one, from the last token on."""
+        resource = self.resource
+        # Rows that are gone are told by a listing that proves that it saw all that are not.
+        prove = resource.disposition == "merge"
+        if not resource.has_feed:
+            return lister(resource, self.client, http, prove=prove)
+        held = self.ledger.changes.held(resource.name, self.meaning) if self.may_go_on else None
+        token = None if held is None else token_of(held)
+        return feed_lister(resource, self.client, http, token, prove=prove)
+
+    # -- files that are gone ---------------------------------------------------------------
+
+    def bury(self, page: Page, shape: Shape) -> list[Reject]:
+        """Note what the vendor says is gone; it may never have been known. Returns deletions that
+        name no usable key. Called in a transaction.
+        """
+        rejects: list[Reject] = []
+        if self.resource.gone == "none":
+            return rejects
+        keys: dict[str, list[str]] = {}
+        for one in page.deleted:
+            if one.location is not None:
+                found = self.ledger.changes.at(self.resource.name, one.location)
+            else:
+                try:
+                    found = [shape.key_of(one.ids)]
+                except UnfitError as problem:
+                    value = snippet(list(one.ids))
+                    rejects.append(Reject(page.number, None, "", value, str(problem), record=True))
+                    continue
+            keys.setdefault(one.reason, []).extend(found)
+        for reason, gone in keys.items():
+            self._gone(gone, reason)
+        return rejects
+
+    def locate(self, keys: Iterable[str], records: Iterable[object]) -> None:
+        """Where files are in the vendor's tree; who was there before is gone."""
+        if self.location is None:
+            return
+        found = ((key, self.location.one(record)) for key, record in zip(keys, records))
+        pairs = [(key, place) for key, place in found if isinstance(place, str) and place]
+        others = self.ledger.changes.locate(self.resource.name, pairs)
+        if self.resource.gone != "none":
+            self._gone(others, "removed")
+
+    def _gone(self, keys: list[str], reason: str) -> None:
+        self.ledger.told.add(self.resource.name, keys, reason)
+        self.ledger.changes.leave(self.resource.name, keys)
+
+    def settle(
+        self,
+        number: int,
+        listing_id: str,
+        started: datetime,
+        complete: bool,
+        full: bool,
+        ended: bool,
+    ) -> Outcome:
+        """A listing is over: tombstones for what it was told is gone, and was not told of again;
+        for what it did not have, if it is complete and asked for everything; and for what a person
+        has accepted. All as far as the guard lets them.
+        """
+        if self.resource.gone == "none":
+            return Outcome()
+        told = Outcome()
+        if ended:
+            told = self._settle(number, listing_id, micros(started), complete, full)
+        else:  # what it was told may have been taken back on pages to come
+            with self.ledger.transaction():
+                self.ledger.told.clear(self.resource.name)
+        confirm = self.resource.deletes.confirm or _confirm(self.config, self.resource)
+        deletes = Deletes(self.config, self.resource, self.ledger, confirm, self.accept)
+        outcome = deletes.after(number, listing_id, started, complete and full)
+        return Outcome(told.deleted + outcome.deleted, told.error or outcome.error)
+
+    def _settle(self, number: int, listing_id: str, at: int, complete: bool, full: bool) -> Outcome:
+        name, book = self.resource.name, self.ledger.told
+        with self.ledger.transaction():
+            if not full:
+                book.take_up(name, None if self.accept is None else self.accept.number)
+            elif complete:
+                book.settled(name)
+            gone = book.count(name, number)
+            known = self.ledger.files.count(name) if gone else 0
+            reason = beyond(gone, known, self.resource.deletes.max)
+            deleted, error = 0, None
+            if reason is None:
+                deleted = book.bury(name, number, at)
+            else:
+                error = self._withheld(gone, known, listing_id, reason)
+                if not full:
+                    book.withhold(name, number, gone)
+            book.clear(name)
+        return Outcome(deleted, error)
+
+    def _withheld(self, gone: int, known: int, listing_id: str, reason: str) -> GuardError:
+        return GuardError(
+            f"the vendor says that {gone:,} of {known:,} files are gone: {reason}. They keep their "
+            "rows and bytes; everything else was done",
+            where=f"listing {listing_id} of the resource {self.resource.name!r}",
+            hint="look at the vendor first; if they are gone: "
+            + accept_command(self.config, listing_id),
+        )
+
+    # -- the token -------------------------------------------------------------------------
+
+    def offer(self, listing: Lister, number: int) -> str | None:
+        """A listing has ended well: its change token counts once its rows are loaded. Returns
+        what table ``listings`` shows of it.
+        """
+        if not isinstance(listing, Changes) or listing.final is None:
+            return None
+        token, block = listing.final, self.resource.changes
+        text = token_text(token)
+        with self.ledger.transaction():
+            self.ledger.changes.offer(self.resource.name, number, self.meaning, text)
+        return str(token) if block is not None and block.keep_token else MASK
+
+
+def is_full(listing: Lister) -> bool:
+    """Whether a listing asks for every file, not only for what has changed."""
+    return not isinstance(listing, Changes) or listing.is_full
+
+
+def meaning_of(config: Config, resource: Resource) -> str:
+    """What a change token of this resource stands on: with another config it says nothing."""
+    auth = config.client.auth
+    account = [getattr(auth, name, None) for name in ("type", "client_id", "username")]
+    words = [config.client.base_url, account, resource.model_dump(mode="json", exclude={"deletes"})]
+    return hashlib.blake2b(dumps(words), digest_size=16).hexdigest()
+
+
+def _confirm(config: Config, resource: Resource) -> int:
+    """Complete listings that must miss a file: where rows can shift, or files move, unseen."""
+    block = resource.endpoint.paginator or config.client.paginator
+    shifts = resource.walk is not None or (block is not None and block.type == "page_number")
+    return 2 if shifts else 1
