@@ -14,7 +14,7 @@ from .fields import TEXT, TIMESTAMP, Reject, Roles, Rows, Shape, roles_of
 from .http import Http
 from .http.origins import resolve
 from .ledger import FileNote, Ledger, micros, moment
-from .listing import Listing
+from .listing import how_known, lister, short_of_total
 from .load import Catalogue, Spool
 from .load.signed import without_signatures
 from .models import File, ListingSummary, Page
@@ -60,7 +60,9 @@ class Catalogist:
         self.resource = resource
         self.ledger = ledger
         self.watch = watch
-        self.listing = Listing(resource, config.client, http)
+        # Rows that are gone are told by a listing that proves that it saw all that are not.
+        prove = resource.disposition == "merge"
+        self.listing = lister(resource, config.client, http, prove=prove)
         self.shape = Shape(resource, naming, ledger.columns(resource.name))
         self.listing_id = uuid.uuid4().hex
         self.spool = Spool(config.home / "spool" / config.name / self.listing_id)
@@ -242,11 +244,12 @@ class Catalogist:
             if self.compares
             else self.rows
         )
-        why_not = self.listing.doubt
         if error is not None:
             why_not = redact(error.message)
         elif self.rejected_rows:
             why_not = f"{self.rejected_rows} records had no usable key"
+        else:
+            why_not = self.listing.doubt or short_of_total(self.listing, unique)
         summary = ListingSummary(
             listing_id=self.listing_id,
             resource=self.resource.name,
@@ -256,7 +259,7 @@ class Catalogist:
             rows=self.listing.rows,
             unique_keys=unique,
             complete=why_not is None,
-            how="listed to its end" if error is None else "stopped",
+            how=how_known(self.listing, unique) if error is None else "stopped",
             why_not=why_not,
         )
         self.ledger.end_listing(self.number, summary)

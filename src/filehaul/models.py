@@ -21,6 +21,8 @@ class Page:
 
     ``records``: what the selector chose. ``size``: how many elements the page's own array has,
     which is what offsets step by. ``body``: the whole answer. ``headers``: lower-case names.
+    ``elements``: the elements of the page's own array, in its order; None: nobody knows which
+    array that is.
     """
 
     number: int
@@ -29,6 +31,7 @@ class Page:
     body: Any
     headers: Mapping[str, str]
     url: str
+    elements: list[Any] | None = None
 
 
 class File(NamedTuple):

@@ -107,7 +107,7 @@ def check_for_dlt(block: dict[str, Any], reason: str, place: str) -> None:
     endpoint = block.get("endpoint")
     endpoint = endpoint if isinstance(endpoint, dict) else {}
     asked = [key for key in ("content", "fields", "raw") if block.get(key)]
-    asked += ["endpoint.page_array"] if endpoint.get("page_array") else []
+    asked += [f"endpoint.{key}" for key in ("page_array", "if_no_array") if endpoint.get(key)]
     if isinstance(endpoint.get("data_selector"), (list, tuple)):
         asked.append("endpoint.data_selector as a list")
     for key in asked:
@@ -121,5 +121,5 @@ def check_for_dlt(block: dict[str, Any], reason: str, place: str) -> None:
 
 def known_to_dlt() -> tuple[frozenset[str], frozenset[str]]:
     """The keys of a resource, and of its endpoint, that dlt's engine takes."""
-    ours = {"content", "fields", "raw", "page_array"}
+    ours = {"content", "fields", "raw", "page_array", "if_no_array"}
     return known_keys(Resource) - ours, known_keys(Endpoint) - ours

@@ -62,6 +62,11 @@ class Endpoint(Model):
     page_array: Path | None = Field(
         None, description="the page's own array, where data_selector filters it"
     )
+    if_no_array: Literal["error", "null_is_empty", "missing_is_empty"] = Field(
+        "error",
+        description="what an answer without its array of records is: an error; an empty page "
+        "where the array is null; an empty page also where it is missing (and no error is named)",
+    )
     paginator: Paginator | None = None
 
     @property
