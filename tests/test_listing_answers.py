@@ -271,7 +271,9 @@ def test_page_array_says_what_a_page_has():
         return {"all": rows, "tree": {"x": {"files": [r for r in rows if r["kind"] == "file"]}}}
 
     with vendor_of(answering) as vendor:
-        rows = listed(vendor.url, OFFSET, concurrency=1, data_selector="tree..files[*]", page_array="all")
+        rows = listed(
+            vendor.url, OFFSET, concurrency=1, data_selector="tree..files[*]", page_array="all"
+        )
         assert rows == [row for row in KINDS if row["kind"] == "file"]
         assert vendor.asked("offset") == [str(start) for start in [*range(0, 250, 40), 250]]
     problem = refused(lambda _: {"files": numbers(1)}, OFFSET, page_array="al")

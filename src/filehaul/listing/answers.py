@@ -93,9 +93,7 @@ class Answers:
             size += step
         return records, size, elements
 
-    def _chosen(
-        self, selector: RecordPath, answer: Any
-    ) -> tuple[list[Any], int, list[Any] | None]:
+    def _chosen(self, selector: RecordPath, answer: Any) -> tuple[list[Any], int, list[Any] | None]:
         """What a wildcard or a filter chooses, and the array that it chooses from, and its size.
 
         Of a nested selector nobody knows how many rows the page has: then it counts as full, or,
