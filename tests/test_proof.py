@@ -332,7 +332,11 @@ SHARED: list[Any] = [None]
 @pytest.fixture(scope="module")
 def any_vendor() -> Any:
     """One vendor for many examples; ``SHARED[0]`` answers."""
-    with vendor_of(lambda question: SHARED[0](question)) as vendor:
+
+    def answering(question: Question) -> Any:
+        return SHARED[0](question)
+
+    with vendor_of(answering) as vendor:
         yield vendor
 
 

@@ -244,6 +244,7 @@ class Catalogist:
             if self.compares
             else self.rows
         )
+        why_not: str | None
         if error is not None:
             why_not = redact(error.message)
         elif self.rejected_rows:

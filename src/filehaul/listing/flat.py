@@ -84,7 +84,7 @@ class Listing:
 
     def _overlapping(self) -> Overlap | None:
         if isinstance(self.paging, Offset) and self.paging.overlap:
-            return Overlap(self._marker, self.paging)
+            return Overlap(self._marker, self.paging, ordered=self._answers.ordered)
         return None
 
     @property
@@ -166,7 +166,7 @@ class Listing:
 
     def _taken(self, question: _Question, page: Page) -> Iterator[Page]:
         following = self.paging.after(question.ask, page)
-        mark = self._mark(question.ask, page)
+        mark = self._mark(page)
         if mark is not None and mark in self._seen:
             if self.paging.ended_by_repeat(question.ask):
                 self._finish("nothing new came after the vendor's own number of pages")
@@ -270,8 +270,8 @@ class Listing:
             told.append("rows that shifted may not have been seen")
         self.how = "; ".join(told)
 
-    def _mark(self, ask: Ask, page: Page) -> bytes | None:
-        """What must not come twice; None: nothing came, or it was to come again."""
+    def _mark(self, page: Page) -> bytes | None:
+        """What must not come twice; None: nothing came, or it may come again."""
         if not page.size:
             return None
         if not self.prove:

@@ -41,12 +41,13 @@ class Overlap:
     ``matched``: overlaps that did at once. ``mended``: places where the listing had to look for
     known rows, and found them. ``came``: rows came in before those already read; one that moved
     there would have been missed. ``unproven``: pages that could not overlap. ``doubt``: why the
-    listing may not be whole.
+    listing may not be whole. ``ordered``: False where a page's rows stand in several arrays.
     """
 
-    def __init__(self, marker: Marker, paginator: Offset) -> None:
+    def __init__(self, marker: Marker, paginator: Offset, ordered: bool = True) -> None:
         self.marker = marker
         self.paginator = paginator
+        self.ordered = ordered
         self.matched = 0
         self.mended = 0
         self.unproven = 0
@@ -97,6 +98,10 @@ class Overlap:
         """The page's new rows, if it joins the known ones; None: step back."""
         places = self._places()
         known = [n for n, mark in enumerate(marks) if mark in places]
+        if known and not self.ordered:
+            self.matched += ask.overlaps and self._backs == 0
+            self._backs = 0 if ask.position >= self._furthest else self._backs
+            return _without(page, set(known))
         before = [places[marks[n]] for n in known]
         if any(later <= earlier for earlier, later in itertools.pairwise(before)):
             self.doubt = "rows changed places while they were listed"
