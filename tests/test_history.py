@@ -44,7 +44,7 @@ def versions(file_id: str) -> list[tuple[Any, ...]]:
         "SELECT size, deleted_at IS NOT NULL, _dlt_valid_to IS NULL, _dlt_valid_from,"
         f" _dlt_valid_to FROM acme_data.files WHERE file_id = '{file_id}' ORDER BY _dlt_valid_from"
     )
-    for before, after in zip(found, found[1:]):
+    for before, after in zip(found[:-1], found[1:], strict=True):
         assert before[4] == after[3]
     return [row[:3] for row in found]
 
