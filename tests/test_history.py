@@ -13,6 +13,7 @@ from filehaul.testing import FakeFile, FakeVendor, Fault
 from hauling import config_for, haul, rows_of, sync
 from test_incremental import SINCE, file
 from test_load_kills import MOMENTS, killed
+import itertools
 
 CURRENT = "SELECT file_id FROM acme_data.files WHERE _dlt_valid_to IS NULL ORDER BY 1"
 
@@ -44,7 +45,7 @@ def versions(file_id: str) -> list[tuple[Any, ...]]:
         "SELECT size, deleted_at IS NOT NULL, _dlt_valid_to IS NULL, _dlt_valid_from,"
         f" _dlt_valid_to FROM acme_data.files WHERE file_id = '{file_id}' ORDER BY _dlt_valid_from"
     )
-    for before, after in zip(found[:-1], found[1:], strict=True):
+    for before, after in itertools.pairwise(found):
         assert before[4] == after[3]
     return [row[:3] for row in found]
 
