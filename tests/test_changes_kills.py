@@ -83,8 +83,8 @@ STEP = st.sampled_from(
 
 
 @pytest.mark.slow
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
-@given(steps=st.lists(STEP, min_size=4, max_size=14), by_url=st.booleans())
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(steps=st.lists(STEP, min_size=4, max_size=10), by_url=st.booleans())
 def test_any_history_ends_as_the_vendor_is(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str]], by_url: bool
 ) -> None:
