@@ -28,7 +28,7 @@ FLOORS: list[list[str]] = [
     ["plan"],
     ["download"],
     ["transfer", "load"],
-    ["catalogue", "source", "report", "signals"],
+    ["catalogue", "source", "report", "signals", "watch"],
     ["spine"],
     ["check", "look", "init"],
     ["cli"],

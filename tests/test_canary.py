@@ -19,8 +19,8 @@ from typer.testing import CliRunner
 
 from filehaul.cli.verbs import app
 from filehaul.load import Destination
-from filehaul.spine import Watch
 from filehaul.testing import FakeFile, FakeVendor, Fault, RecordedRequest
+from filehaul.watch import Watch
 from hauling import config_for, rows_of, sync
 
 KEY = "K3y-of-the-acme-account/+=&%"

@@ -71,6 +71,11 @@ REFUSED = {
     "no id_path": (without("id_path"), {}, "a change must name its file"),
     "too many ids": ({**DRIVE, "id_path": ["a", "b"]}, {}, "id_path has 2 of the 1 columns"),
     "no key": (DRIVE, {"primary_key": None, "write_disposition": "append"}, "primary_key"),
+    "incremental": (
+        DRIVE,
+        {"incremental": {"cursor_path": "modified_at"}},
+        "changes and incremental both say",
+    ),
     "append": (DRIVE, {"write_disposition": "append"}, "a change feed with append"),
     "deleted without a key": (
         None,

@@ -14,6 +14,7 @@ import yaml
 
 from filehaul.config import load_config
 from filehaul.errors import ConfigError, GuardError, UsageError
+from filehaul.look import plan, status
 from filehaul.testing import FakeFile, FakeVendor, Fault
 from hauling import config_for, haul, ledger_rows, rows_of, sync
 from page_vendor import Question, numbers, vendor_of
@@ -340,3 +341,22 @@ def test_the_command_that_the_error_names_works(vendor: FakeVendor) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "30 deleted" in done.stdout
+
+
+def test_plan_and_status_tell_of_deletes(vendor: FakeVendor) -> None:
+    """plan: what would become a tombstone, and what would be withheld; status: what is."""
+    sync(config(vendor))
+    take_away(vendor, 3)
+    assert [(one.action, one.reason, one.file_id) for one in plan(config(vendor))] == [
+        ("tombstone", "not_listed", "f3")
+    ]
+    assert sync(config(vendor)).deleted == 1, "a plan changes nothing"
+    take_away(vendor, *range(10, 40))
+    [withheld] = plan(config(vendor))
+    assert withheld.action == "withhold"
+    assert "30 of 59 files" in withheld.reason
+    assert status(config(vendor))["withheld"] == []
+    listing = guarded_id(haul(config(vendor)))
+    found = status(config(vendor))
+    assert found["withheld"] == [{"listing_id": listing, "resource": "files", "files": 30}]
+    assert found["resources"] == {"files": {"sync_type": "snapshot", "deletes": "soft"}}

@@ -16,8 +16,8 @@ from filehaul.errors import LedgerError, LockedError, TemporaryError
 from filehaul.ledger import SCHEMA_VERSION, FileNote, Ledger, store
 from filehaul.lock import only_run
 from filehaul.models import File, Receipt
-from filehaul.spine import Watch
 from filehaul.testing import FakeVendor
+from filehaul.watch import Watch
 from hauling import NoDestination, config_for, files, haul, ledger_rows, numbers
 
 NOW = 1_700_000_000_000_000

@@ -13,8 +13,8 @@ import pytest
 
 from filehaul.errors import ConfigError, SinkError
 from filehaul.sink import Folder, RefusedError
-from filehaul.spine import Watch
 from filehaul.testing import FakeFile, FakeVendor
+from filehaul.watch import Watch
 from hauling import (
     NoDestination,
     config_for,

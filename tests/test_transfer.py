@@ -11,8 +11,8 @@ import pytest
 
 from filehaul.errors import CredentialsError
 from filehaul.models import Receipt
-from filehaul.spine import Watch
 from filehaul.testing import FakeFile, FakeVendor, Fault
+from filehaul.watch import Watch
 from hauling import (
     NoDestination,
     config_for,

@@ -64,6 +64,8 @@ def check(config: Config | Mapping[str, Any] | str | Path) -> Iterator[Finding]:
     yield Finding("places", _places(loaded))
     for one in loaded.dlt_resources:
         yield Finding("engine", f"{one.name}: dlt's engine, because {one.reason}")
+    for resource in loaded.resources:
+        yield Finding("sync type", f"{resource.name}: {resource.sync}, deletes {resource.gone}")
     try:
         yield Finding("destination", examined(loaded))
     except FilehaulError as problem:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .catalogue import Catalogist
+from .catalogue import Catalogist, Listed
 from .config import Config, load_config
 from .config.agree import duckdb_file
 from .connect import connect
@@ -57,6 +57,7 @@ def plan(config: Config | Mapping[str, Any] | str | Path) -> Iterator[Action]:
                 listed.catalogue.spool.remove()
                 if listed.error is not None:
                     raise listed.error
+                yield from _gone(listed, ledger)
                 if loaded.sink is None or resource.content is None:
                     continue
                 sink = Folder(loaded.sink).identity
@@ -79,6 +80,17 @@ def plan(config: Config | Mapping[str, Any] | str | Path) -> Iterator[Action]:
                         file.size,
                         decision.task.target,
                     )
+
+
+def _gone(listed: Listed, ledger: Ledger) -> Iterator[Action]:
+    """Rows that would become tombstones, or that the guard would withhold from that."""
+    name = listed.catalogue.resource.name
+    problem = listed.deletes.error
+    if problem is not None:
+        yield Action("withhold", problem.message, name, "", None, None)
+    for batch in ledger.files.tombstones(name):
+        for one in batch:
+            yield Action("tombstone", one.reason, name, one.key, None, None)
 
 
 def _copy(state: Path, copy: Path) -> None:
@@ -111,7 +123,11 @@ def status(config: Config | Mapping[str, Any] | str | Path) -> dict[str, Any]:
             "destination": str(database) if database is not None else kind,
             "dataset": loaded.dataset,
         },
+        "resources": {
+            one.name: {"sync_type": one.sync, "deletes": one.gone} for one in loaded.resources
+        },
         "listings": [],
+        "withheld": [],
         "files": {},
         "failed": [],
     }
@@ -122,6 +138,7 @@ def status(config: Config | Mapping[str, Any] | str | Path) -> dict[str, Any]:
         _copy(state, copy)
         with Ledger.open(copy) as ledger:
             result["listings"] = _listings(ledger)
+            result["withheld"] = ledger.withheld.newest()
             totals = ledger.transfers.totals()
             result["files"] = {
                 name: {"files": count, "bytes": size} for name, (count, size) in totals.items()

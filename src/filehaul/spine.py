@@ -13,16 +13,14 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from .catalogue import Catalogist, Listed
 from .config import Config, Resource, load_config
 from .connect import connect
 from .deletes import accepted, settle_deletes
-from .download import Meter
 from .errors import Cancelled, ConfigError, FilehaulError, VendorError
 from .http import Clock, Http
 from .ledger import Ledger, Withheld, explained
@@ -34,43 +32,12 @@ from .report import Report, ResourceReport
 from .signals import interruptible
 from .sink import Folder
 from .transfer import Transfers, closed, opened, settle
+from .watch import Watch, Wishes
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 _RAISED = frozenset({1, 2, 4, 5})
-
-
-@dataclass
-class Watch:
-    """Who looks on. Each is called often and must be quick.
-
-    ``stage``: a resource begins (name, ``list`` or ``transfer``, files to do if that is known).
-    ``rows``: a page came.
-    ``receipt``: a file is done or failed. ``event``: a line of ``--json``. ``meter``: bytes.
-    ``point``: a named step of a transfer (see `filehaul.transfer.Transfers`).
-    """
-
-    stage: Callable[[str, str, int | None], None] = lambda _resource, _stage, _count: None
-    rows: Callable[[int], None] = lambda _rows: None
-    receipt: Callable[[Receipt], None] = lambda _receipt: None
-    event: Callable[[dict[str, Any]], None] = lambda _event: None
-    point: Callable[[str], None] = lambda _name: None
-    meter: Meter = field(default_factory=Meter)
-
-
-class Wishes(TypedDict, total=False):
-    """What a person may ask of one run.
-
-    ``dev_mode``: as dlt's, into a dataset of its own. ``retry_failed``: ask again for parked
-    files, whatever their day. ``full_refresh``: list everything, whatever the sync type.
-    ``accept_deletes``: a listing's id; the tombstones that the guard withheld after it are made.
-    """
-
-    dev_mode: bool
-    retry_failed: bool
-    full_refresh: bool
-    accept_deletes: str | None
 
 
 def state_path(config: Config) -> Path:

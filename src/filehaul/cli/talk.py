@@ -15,7 +15,7 @@ from ..errors import FilehaulError
 from ..models import Receipt
 from ..redact import redact
 from ..report import Report, size
-from ..spine import Watch
+from ..watch import Watch
 
 _MOST_FAILED = 20
 ISSUES = "please report it, with the lines above"

@@ -180,6 +180,11 @@ def status(config: ConfigPath, as_json: Json = False) -> None:
             return
         for place, value in found["places"].items():
             out(f"{place:12} {value or 'none'}")
+        for name, one in found["resources"].items():
+            out(f"resource     {name}: {one['sync_type']}, deletes {one['deletes']}")
+        for one in found["withheld"]:
+            again = f"--accept-deletes {one['listing_id']}"
+            out(f"withheld     {one['resource']}: {one['files']:,} deletes; {again}")
         for one in found["listings"]:
             ended = one["finished_at"] or "never ended"
             whole = "complete" if one["complete"] else f"incomplete: {one['why_not'] or 'stopped'}"

@@ -75,6 +75,16 @@ class WithheldBook:
         ).fetchone()
         return None if row is None else Withheld(*row)
 
+    def newest(self) -> list[dict[str, str | int]]:
+        """The newest of each resource, for `status`."""
+        rows = self.db.execute(
+            "SELECT l.listing_id, w.resource, w.files FROM withheld w"
+            " JOIN listings l ON l.number = w.listing WHERE w.listing IN"
+            " (SELECT max(listing) FROM withheld GROUP BY resource) ORDER BY w.resource"
+        )
+        names = ("listing_id", "resource", "files")
+        return [dict(zip(names, row)) for row in rows]
+
     def settled(self, resource: str) -> None:
         """Nothing of this resource is withheld any longer."""
         self.db.execute("DELETE FROM withheld WHERE resource = ?", (resource,))

@@ -41,6 +41,7 @@ class Netting:
         self.identity = identity
         self.select = select
         self.number = 0
+        self._waiting: list[tuple[Any, ...]] = []
         self.db = sqlite3.connect("", isolation_level=None)  # a nameless file, gone with us
         self.db.executescript(_SCHEMA)
         self.db.execute("BEGIN")
@@ -61,11 +62,18 @@ class Netting:
             if reason is not None and ids is None and location is not None:
                 self._leave(location, reason)
             else:
-                self._say(change, page.number, ids, reason, location)
+                self._waiting.append(self._word(change, page.number, ids, reason, location))
+        self._write()
 
-    def _say(
+    def _write(self) -> None:
+        self.db.executemany(
+            "INSERT OR REPLACE INTO words VALUES (?, ?, ?, ?, ?, ?, ?)", self._waiting
+        )
+        self._waiting.clear()
+
+    def _word(
         self, change: Any, page: int, ids: Any, reason: str | None, location: str | None
-    ) -> None:
+    ) -> tuple[Any, ...]:
         """The last word about one file; a record that does not say about which stays as it is."""
         file = f"\0{self.number}" if ids is None else ids_text(ids)
         gone = reason is not None and ids is not None
@@ -73,21 +81,19 @@ class Netting:
         if not gone:
             record = dumps(change if self.select is None else self.select(change))
         names = None if ids is None else dumps(list(ids))
-        self.db.execute(
-            "INSERT OR REPLACE INTO words VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                self.number,
-                file,
-                page,
-                record,
-                names,
-                reason if gone else None,
-                None if gone else location,
-            ),
+        return (
+            self.number,
+            file,
+            page,
+            record,
+            names,
+            reason if gone else None,
+            None if gone else location,
         )
 
     def _leave(self, location: str, reason: str) -> None:
         """All that is at a place, or below it, goes: what was told before, and what others know."""
+        self._write()
         self.db.execute(
             "UPDATE words SET record = NULL, reason = :reason, location = NULL"
             f" WHERE record IS NOT NULL AND ids IS NOT NULL AND {_BELOW}",
