@@ -2,54 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from by_hand import GONE, ByHand, bare_config
-from destinations import MERGING, Place, parquet, place
+from destinations import MERGING, Place, parquet
 from filehaul.check import check
 from filehaul.config import load_config
 from filehaul.errors import ConfigError
 from filehaul.load import examined
 from filehaul.testing import FakeFile, FakeVendor, Fault
 from hauling import config_for, files, haul, names_in, numbers, sync
-from servers import OutOfReach, postgres
 from test_load_kills import MOMENTS, killed
 
 pytestmark = pytest.mark.xdist_group("destinations")  # one process starts the server
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Callable[[], Any]]:
-    """PostgreSQL, started when the first test asks; without it that test is skipped."""
-    with ExitStack() as stack:
-
-        @cache
-        def started() -> Any:
-            try:
-                return stack.enter_context(postgres())
-            except OutOfReach as why:
-                pytest.skip(str(why))
-
-        yield started
-
-
-@pytest.fixture
-def there(
-    request: pytest.FixtureRequest,
-    server: Callable[[], Any],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Place]:
-    """The destination that the test is run for, empty."""
-    monkeypatch.chdir(tmp_path)
-    with place(request.param, server) as one:
-        yield one
 
 
 def each(*names: str) -> Any:
@@ -284,7 +252,33 @@ def test_the_lake_works_within_its_limit(there: Place) -> None:
     config = {**bare_config(there.block), "memory_limit": "300MB"}
     query = "SELECT current_setting('memory_limit')"
     assert there.rows(config, query) == [("286.1 MiB",)]
-    assert {"acme.ducklake", "acme.lake"} <= set(names_in())
+    assert "acme.ducklake" in names_in()
+
+
+@each("ducklake")
+def test_a_lake_of_another_place(there: Place) -> None:
+    """Catalogue and storage as given, relative to the config; a misspelt key is said."""
+    places = {"catalog": "meta/lake.ducklake", "storage": "data"}
+    with FakeVendor.of_records(2, size=1) as vendor:
+        block = {"type": "ducklake", "credentials": places}
+        config = config_for(vendor, destination=block, content=None)
+        assert sync(config).rows == 2
+        assert sync(config).rows == 0
+        assert list(Path("data").rglob("*.parquet"))
+        assert Path("meta/lake.ducklake").is_file()
+        with pytest.raises(ConfigError, match="not stroage") as caught:
+            sync({**config, "destination": {**block, "credentials": {"stroage": "data"}}})
+    assert "destination.credentials" in caught.value.where
+
+
+@each("filesystem")
+def test_no_table_lies_in_the_sink(there: Place) -> None:
+    """A vendor's file could have the name of a table's: refused when the config is read."""
+    with FakeVendor(files("a")) as vendor:
+        lake = {"type": "filesystem", "bucket_url": "files/lake"}
+        with pytest.raises(ConfigError, match="the destination's folder is inside the sink"):
+            sync(config_for(vendor, destination=lake, write_disposition="append"))
+        assert vendor.request_count == 0
 
 
 # -- before the first row ----------------------------------------------------------------------
