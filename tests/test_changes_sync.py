@@ -79,7 +79,7 @@ def test_the_second_run_asks_for_changes_only(vendor: FakeVendor, block: dict[st
     config = feed(vendor, block)
     first = sync(config)
     assert (first.listed, first.rows, first.transferred) == (4, 4, 4)
-    assert asked(vendor) == (3, 1, 0, 4)
+    assert asked(vendor) == (4, 1, 0, 4)
     nothing = sync(config)
     assert (nothing.listed, nothing.rows, nothing.transferred, nothing.unchanged) == (0, 0, 0, 4)
     assert asked(vendor) == (0, 0, 1, 0)
@@ -175,7 +175,7 @@ def test_an_expired_token_means_a_full_listing_and_a_diff(vendor: FakeVendor) ->
     asked(vendor)
     report = sync(config)
     assert (report.listed, report.deleted, report.transferred) == (4, 1, 1)
-    assert asked(vendor) == (3, 1, 1, 1)
+    assert asked(vendor) == (4, 1, 1, 1)
     assert by_id(rows_of(STATE))["id-d"] == (True, "not_listed")
     assert sync(config).listed == 0
     assert asked(vendor) == (0, 0, 1, 0)
@@ -254,11 +254,11 @@ def test_a_dataset_that_is_lost_is_filled_by_a_full_listing(vendor: FakeVendor) 
         connection.execute("DROP SCHEMA acme_data CASCADE")
     asked(vendor)
     assert sync(config).rows == 4
-    assert asked(vendor)[:3] == (3, 1, 0)
+    assert asked(vendor)[:3] == (4, 1, 0)
     assert rows_of("SELECT count(*) FROM acme_data.files") == [(4,)]
     config["dataset"] = "another"
     assert sync(config).rows == 4
-    assert asked(vendor)[:3] == (3, 1, 0)
+    assert asked(vendor)[:3] == (4, 1, 0)
     assert rows_of("SELECT count(*) FROM another.files") == [(4,)]
 
 
@@ -272,7 +272,7 @@ def test_another_config_needs_a_full_listing(vendor: FakeVendor, changed: dict[s
     sync(feed(vendor))
     asked(vendor)
     assert sync(feed(vendor, **changed)).listed == 4
-    assert asked(vendor)[:3] == (3, 1, 0)
+    assert asked(vendor)[:3] == (4, 1, 0)
 
 
 def test_what_failed_is_fetched_in_a_run_of_changes(vendor: FakeVendor) -> None:
@@ -494,7 +494,7 @@ def test_every_version_of_a_feed_is_kept_in_a_history(vendor: FakeVendor) -> Non
     vendor.put(FakeFile("id-b", "b", content=b"other bytes"))
     vendor.remove("id-a")
     sync(config)
-    assert asked(vendor)[:3] == (3, 1, 1)
+    assert asked(vendor)[:3] == (4, 1, 1)
     found = rows_of(
         "SELECT file_id, count(*), count(*) FILTER (_dlt_valid_to IS NULL), max(delete_reason)"
         " FROM acme_data.files GROUP BY file_id ORDER BY file_id"

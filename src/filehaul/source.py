@@ -167,7 +167,7 @@ def _tables(
     for page in listing:
         before = len(rows.records)
         records = page.records if increment is None else increment.kept(page.records)
-        shape.keyed(rows, records, page.number)
+        shape.keyed(rows, records, page.number, page.folder)
         _refuse(rows)
         without_signatures(rows.records[before:], address)
         if len(rows.records) >= _ROWS:
@@ -183,7 +183,7 @@ def _unread(rows: Rows, shape: Shape, increment: Increment) -> Rows:
     """Where rows are appended: those that an earlier run has not."""
     if not increment.appends:
         return rows
-    hashes = shape.hashes(rows.records)
+    hashes = shape.hashes(rows.records, rows.folders)
     numbers = increment.new(hashes)
     increment.note(rows.records, hashes)
     return rows.only(numbers)

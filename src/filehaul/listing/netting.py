@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import Any
 
 from ..json_text import dumps, loads
-from ..models import Deletion, Page
+from ..models import Deletion, Folder, Page
 from .identity import Identity, ids_text
 
 _SCHEMA = """
@@ -24,7 +24,7 @@ CREATE TABLE words (
 );
 CREATE INDEX words_located ON words (location) WHERE location IS NOT NULL;
 CREATE TABLE places (number INTEGER PRIMARY KEY, location TEXT NOT NULL UNIQUE, reason TEXT);
-CREATE TABLE urls (page INTEGER PRIMARY KEY, url TEXT NOT NULL);
+CREATE TABLE pages (page INTEGER PRIMARY KEY, url TEXT NOT NULL, folder BLOB);
 """
 # "0" is the character after "/".
 _BELOW = "(location = :place OR (location > :place || '/' AND location < :place || '0'))"
@@ -48,7 +48,12 @@ class Netting:
 
     def add(self, page: Page) -> None:
         """One page as it came."""
-        self.db.execute("INSERT OR REPLACE INTO urls VALUES (?, ?)", (page.number, page.url))
+        folder = page.folder and dumps(
+            [page.folder.folder_id, page.folder.path, page.folder.path_complete]
+        )
+        self.db.execute(
+            "INSERT OR REPLACE INTO pages VALUES (?, ?, ?)", (page.number, page.url, folder)
+        )
         for change in page.records:
             self.number += 1
             reason = self.identity.gone(change)
@@ -109,8 +114,11 @@ class Netting:
         for batch in self._batches(query):
             for page, rows in groupby(batch, key=itemgetter(1)):
                 records = [loads(record) for _, _, record in rows]
-                url = self.db.execute("SELECT url FROM urls WHERE page = ?", (page,)).fetchone()[0]
-                yield Page(page, records, len(records), None, {}, url)
+                url, where = self.db.execute(
+                    "SELECT url, folder FROM pages WHERE page = ?", (page,)
+                ).fetchone()
+                folder = None if where is None else Folder(*loads(where))
+                yield Page(page, records, len(records), None, {}, url, folder=folder)
 
     def _batches(self, query: str) -> Iterator[list[tuple[Any, ...]]]:
         after = 0
