@@ -99,7 +99,8 @@ def test_the_second_run_asks_for_changes_only(vendor: FakeVendor, block: dict[st
     }
     assert sink_files()["b"] == b"other bytes"
     assert third.complete
-    assert rows_of("SELECT how, complete FROM acme_data.listings ORDER BY started_at") == [
+    told = rows_of("SELECT how, complete FROM acme_data.listings ORDER BY started_at")
+    assert [(how.partition(":")[0].partition(";")[0], complete) for how, complete in told] == [
         ("listed to its end", True),
         ("the change feed gave its final token", True),
         ("the change feed gave its final token", True),
@@ -505,3 +506,22 @@ def test_every_version_of_a_feed_is_kept_in_a_history(vendor: FakeVendor) -> Non
         ("id-c", 1, 1, None),
         ("id-d", 1, 1, None),
     ]
+
+
+def test_a_first_listing_that_is_short_gives_no_token(vendor: FakeVendor) -> None:
+    """The vendor's total says that a file is missing: no feed would ever tell of it, so the next
+    run lists everything again.
+    """
+    config = feed(vendor, content=None)
+    short = {"files": [{"file_id": "id-a"}], "total": 4}
+    vendor.script("GET /v1/files*", Fault.json(short), Fault.json({"files": [], "total": 4}))
+    vendor.script("GET /v1/files*", Fault.json({"files": [], "total": 4}), times=8)
+    report = haul(config)
+    vendor.clear_scripts()
+    assert not report.complete
+    assert ledger_rows("SELECT * FROM change_tokens") == []
+    asked(vendor)
+    assert sync(config).listed == 4
+    assert asked(vendor)[1:3] == (1, 0)
+    assert sync(config).complete
+    assert asked(vendor)[:3] == (0, 0, 1)
