@@ -65,7 +65,7 @@ REFUSED = {
     "no test": (
         {**DRIVE, "deleted": {"path": "removed"}},
         {},
-        "takes either equals or exists",
+        "either equals or exists",
     ),
     "misspelt": ({**DRIVE, "next_pth": "x"}, {}, "unknown key 'next_pth'"),
     "no id_path": (without("id_path"), {}, "a change must name its file"),

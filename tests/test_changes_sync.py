@@ -508,3 +508,22 @@ def test_every_version_of_a_feed_is_kept_in_a_history(vendor: FakeVendor) -> Non
         ("id-c", 1, 1, None),
         ("id-d", 1, 1, None),
     ]
+
+
+def test_a_first_listing_that_is_short_gives_no_token(vendor: FakeVendor) -> None:
+    """The vendor's total says that a file is missing: no feed would ever tell of it, so the next
+    run lists everything again.
+    """
+    config = feed(vendor, content=None)
+    short = {"files": [{"file_id": "id-a"}], "total": 4}
+    vendor.script("GET /v1/files*", Fault.json(short), Fault.json({"files": [], "total": 4}))
+    vendor.script("GET /v1/files*", Fault.json({"files": [], "total": 4}), times=8)
+    report = haul(config)
+    vendor.clear_scripts()
+    assert not report.complete
+    assert ledger_rows("SELECT * FROM change_tokens") == []
+    asked(vendor)
+    assert sync(config).listed == 4
+    assert asked(vendor)[1:3] == (1, 0)
+    assert sync(config).complete
+    assert asked(vendor)[:3] == (0, 0, 1)

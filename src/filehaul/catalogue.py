@@ -299,13 +299,19 @@ class Catalogist:
             else self.rows
         )
         why_not = self.listing.doubt
-        token = self.told.offer(self.listing, self.number) if error is None else None
+        short = None
+        if self.increment is None:
+            short = short_of_total(self.listing, unique + self.rejected_rows)
+        # What this listing did not see, a feed from its token on would never tell of.
+        token = None
+        if error is None and short is None:
+            token = self.told.offer(self.listing, self.number)
         if error is not None:
             why_not = redact(error.message)
         elif self.rejected_rows:
             why_not = f"{self.rejected_rows} records had no usable key"
-        elif why_not is None and self.increment is None:
-            why_not = short_of_total(self.listing, unique)
+        elif why_not is None:
+            why_not = short
         summary = ListingSummary(
             listing_id=self.listing_id,
             resource=self.resource.name,

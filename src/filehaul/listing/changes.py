@@ -66,8 +66,9 @@ class Changes:
 
     @property
     def total(self) -> int | None:
-        """None: what a feed tells of is not what a listing counts."""
-        return None
+        """Of the full listing. None: what a feed tells of is not what a listing counts."""
+        plain = self.block.start.path is not None and not self.resource.deleted
+        return self.full.total if self.is_full and plain else None
 
     def __iter__(self) -> Iterator[Page]:
         if self.token is not None:
