@@ -23,6 +23,7 @@ from typing import Any
 
 from .catalogue import Catalogist, Listed
 from .config import Config, Resource, load_config
+from .config.engines import refuse_auto
 from .connect import connect
 from .download import Meter
 from .errors import Cancelled, ConfigError, FilehaulError, VendorError
@@ -108,6 +109,8 @@ def run(
     if config.client.insecure:
         report.warnings.append("TLS verification is off (client.insecure)")
     try:
+        for guessed in config.dlt_resources:
+            refuse_auto(guessed.name, guessed.reason, config.source)
         with _interruptible() as cancelled:
             one = _Run(config, report, watch or Watch(), clock, cancelled)
             one.all(dev_mode, retry_failed)

@@ -10,13 +10,14 @@ from ..config.model import Client
 from ..http import Http
 from ..models import Page
 from .flat import Listing
-from .questions import with_params, with_values
+from .questions import request, with_params, with_values
 
 __all__ = [
     "Lister",
     "Listing",
     "how_known",
     "lister",
+    "request",
     "short_of_total",
     "with_params",
     "with_values",
