@@ -4,6 +4,7 @@ and a guess that is wrong costs a question, never a row."""
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -180,3 +181,12 @@ def test_page_numbers_look_ahead_with_care():
         assert listed(vendor.url, "page_number", concurrency=4) == numbers(5000)
         assert held.most == 4
         assert sorted(map(int, vendor.asked("page"))) == list(range(51))
+
+
+def test_answers_that_are_there_at_once():
+    """A vendor next door answers while its question is still being sent: nobody waits for a socket
+    that has nothing more to tell (half a second a page, once)."""
+    with vendor_of(offset_pages(numbers(60), cap=1)) as vendor:
+        began = time.monotonic()
+        assert listed(vendor.url, OFFSET, concurrency=1) == numbers(60)
+        assert time.monotonic() - began < 8

@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .config import Config, Resource, load_config
+from .config import Config, DltResource, Endpoint, Resource, load_config
 from .config.walk import FolderMarks
 from .connect import connect
 from .errors import FilehaulError, VendorError
 from .fields import NEUTRAL_TYPES, Rows, Shape, roles_of
 from .http import Http, Request
 from .http.origins import resolve
-from .listing import Listing, Walk, full_lister
+from .json_text import loads
+from .listing import Listing, Walk, full_lister, request
 from .load import examined
 from .models import Page
-from .pagination import smaller
+from .pagination import Ask, smaller
+from .pagination.guess import proposal, selector
 from .paths import MISSING, record_path
 from .redact import excerpt, redact
 
@@ -74,6 +76,7 @@ def check(config: Config | Mapping[str, Any] | str | Path) -> Iterator[Finding]:
     with connect(loaded) as http:
         steps = [_token(http, loaded)]
         steps += [_resource(http, loaded, resource) for resource in loaded.resources]
+        steps += [_proposal(http, loaded, one) for one in loaded.dlt_resources if one.is_guessed]
         for finding in itertools.chain(*steps):
             yield finding
             if finding.error is not None:
@@ -166,6 +169,33 @@ def _folders(resource: Resource, page: Page) -> str:
     if odd:
         return f"suspicious: {odd} of {len(folders)} folders have no id ({marks.id_path.text})"
     return f"walk: {len(folders)} of {count} records are folders"
+
+
+def _proposal(http: Http, config: Config, one: DltResource) -> Iterator[Finding]:
+    """The paginator that the first answer looks like, where the config names none or `auto`."""
+    what = f"paginator {one.name}"
+    try:
+        given = {
+            key: one.block["endpoint"].get(key) for key in ("path", "method", "params", "json")
+        }
+        endpoint = Endpoint(**{key: value for key, value in given.items() if value is not None})
+        response = http.send(request(config.client, endpoint, Ask(), None, None))
+        answer = loads(response.body, response.headers.get("content-type", ""))
+    except FilehaulError as problem:
+        yield _failed(what, problem)
+        return
+    except (ValueError, KeyError):
+        yield Finding(what, "nothing to propose: the first answer is not JSON")
+        return
+    block = ", ".join(
+        f"{key}: {'null' if value is None else value}"
+        for key, value in proposal(answer, response.headers).items()
+    )
+    yield Finding(
+        what,
+        f"proposed, from the first answer: data_selector: {selector(answer) or 'none found'};"
+        f" paginator: {{{block}}}; compare it with the vendor's documentation",
+    )
 
 
 def _one_page(listing: Listing | Walk) -> Page:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from .catalogue import Catalogist, Listed
 from .config import Config, Resource, load_config
+from .config.engines import refuse_auto
 from .connect import connect
 from .deletes import accepted, settle_deletes
 from .errors import Cancelled, ConfigError, FilehaulError, VendorError
@@ -82,6 +83,8 @@ def run(
     if config.client.insecure:
         report.warnings.append("TLS verification is off (client.insecure)")
     try:
+        for guessed in config.dlt_resources:
+            refuse_auto(guessed.name, guessed.reason, config.source)
         with interruptible() as cancelled:
             _Run(config, report, watch or Watch(), clock, cancelled, wishes).all()
     except FilehaulError as problem:

@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from ..errors import ConfigError
 from .base import Model, name_problem
+from .engines import is_a_guess
 from .model import Client
 from .resource import Endpoint, Resource
 
@@ -78,6 +79,11 @@ class DltResource:
     name: str
     block: Any = field(repr=False)
     reason: str
+
+    @property
+    def is_guessed(self) -> bool:
+        """Whether it is dlt's only because its paginator is left to a guess."""
+        return is_a_guess(self.reason)
 
 
 @dataclass(frozen=True)

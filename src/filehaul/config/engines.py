@@ -10,6 +10,8 @@ from .base import is_object, known_keys
 from .resource import DLT_ENDPOINT_KEYS, DLT_RESOURCE_KEYS, Endpoint, Resource
 from .sync_types import DLT_INCREMENTAL_KEYS
 
+_AUTO = "the paginator 'auto' is dlt's"
+_NONE = "it names no paginator, so dlt guesses one"
 _GUESSED = frozenset({"auto", "json_response"})
 _DLT_DISPOSITIONS = frozenset({"skip", "scd2", "insert-only", "cdc"})
 _PLACES = ("path", "params", "json", "headers")
@@ -73,6 +75,21 @@ def _incremental_reason(block: Any, place: str) -> str | None:
     return None
 
 
+def is_a_guess(reason: str) -> bool:
+    """Whether a resource is dlt's only because nobody has named its paginator."""
+    return reason in (_AUTO, _NONE)
+
+
+def refuse_auto(name: str, reason: str, source: str) -> None:
+    """Raises ConfigError for a resource whose paginator a sync would have to guess."""
+    if reason == _AUTO:
+        raise ConfigError(
+            f"resource {name!r} has paginator 'auto': a guess cannot prove that nothing is missing",
+            where=source,
+            hint="filehaul check looks at the first page and proposes one: write it down",
+        )
+
+
 def parents(endpoint: Any) -> dict[str, None]:
     """The resources that an endpoint takes values from."""
     found: dict[str, None] = {}
@@ -110,7 +127,7 @@ def _object_reason(endpoint: dict[str, Any], client: dict[str, Any]) -> str | No
     paginator = client.get("paginator") if paginator is None else paginator
     kind = paginator.get("type") if isinstance(paginator, dict) else paginator
     if paginator is None:
-        return "it names no paginator, so dlt guesses one"
+        return _NONE
     if is_object(paginator):
         return "its paginator is an object"
     if isinstance(kind, str) and kind in _GUESSED:

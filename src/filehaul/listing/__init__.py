@@ -11,7 +11,7 @@ from ..http import Http
 from ..models import Page
 from .changes import Changes, Netted
 from .flat import Listing
-from .questions import with_params, with_values
+from .questions import request, with_params, with_values
 from .walk import Walk
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "full_lister",
     "how_known",
     "lister",
+    "request",
     "short_of_total",
     "with_params",
     "with_values",
