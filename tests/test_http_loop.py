@@ -360,18 +360,3 @@ def test_an_interrupt_in_a_writer_is_not_lost(records, method):
         with pytest.raises(KeyboardInterrupt):
             http.send(Request(contents(records, 1)[0].url, writer=writer))
         assert http.send(contents(records, 1)[0]).status == 200
-
-
-def test_an_answer_within_the_sending_call_is_not_waited_for():
-    """A server that is near may answer while the question is sent: no socket tells of it later, so
-    the next look is taken at once, and half a second is not lost."""
-    driven = multi.Multi(30.0)
-    driven.in_flight = 1  # as libcurl, which has none, sees it: finished
-    driven.deadline = time.monotonic()
-    driven.kick()
-    begun = time.monotonic()
-    driven.drive(0.5)
-    assert time.monotonic() - begun < 0.3
-    assert driven.finished() == []
-    assert not driven.is_due
-    driven.close()

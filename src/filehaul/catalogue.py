@@ -321,7 +321,7 @@ class Catalogist:
             rows=self.listing.rows,
             unique_keys=unique,
             complete=why_not is None,
-            how=how_known(self.listing, unique) if error is None else "stopped",
+            how=self._how(unique) if error is None else "stopped",
             why_not=why_not,
             change_token=token,
         )
@@ -349,6 +349,10 @@ class Catalogist:
             self.is_full,
             self._loads(error, ended),
         )
+
+    def _how(self, unique: int) -> str:
+        """How the listing knows that it is whole; of all keys only where all were asked for."""
+        return how_known(self.listing, unique) if self.is_full else self.listing.how
 
     @property
     def is_full(self) -> bool:

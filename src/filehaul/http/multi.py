@@ -42,7 +42,6 @@ class Multi:
         self.poller: Any = select.epoll() if _EPOLL else select.poll()
         self.deadline: float | None = None
         self.in_flight = 0
-        self.is_due = False  # something has finished that `finished` has not told yet
         self._slots: dict[pycurl.Curl, Slot] = {}
         self._registered: dict[int, int] = {}  # what the poller is told of each descriptor
         self._wanted: dict[int, int] = {}  # what libcurl wants of it; missing: nothing now
@@ -97,7 +96,7 @@ class Multi:
 
     def drive(self, wait: float) -> None:
         """Wait at most so many seconds for sockets, and let libcurl work on what is ready."""
-        wait = 0.0 if self.is_due else min(wait, self.stall_timeout / 8)
+        wait = min(wait, self.stall_timeout / 8)
         if self.deadline is not None:
             wait = min(wait, max(0.0, self.deadline - time.monotonic()))
         act = self.multi.socket_action
@@ -115,14 +114,11 @@ class Multi:
         """Send what was just added, and whatever else libcurl's timer is due for."""
         if self.deadline is not None and time.monotonic() >= self.deadline:
             self.deadline = None
-            _, running = self.multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
-            # A server that is near may have answered within this very call.
-            self.is_due = running < self.in_flight
+            self.multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
 
     def finished(self) -> list[tuple[Slot, int, str]]:
         """Slots whose attempt is over: with libcurl's error code (0: none) and words."""
         over: list[tuple[Slot, int, str]] = []
-        self.is_due = False
         queued = 1
         while queued:
             queued, good, bad = self.multi.info_read()

@@ -28,6 +28,7 @@ class Answers:
         self.forgives = endpoint.if_no_array
         plain = all(selector.is_plain for selector in self.selectors)
         self.takes_all = plain and self.page_array is None  # every element is a record
+        self.ordered = len(self.selectors) < 2 or self.page_array is not None
 
     def page(self, body: bytes, headers: Mapping[str, str], url: str) -> Page:
         """The answer as a page (its number is 0). Raises VendorError."""

@@ -27,6 +27,7 @@ from .questions import request
 
 _MOST_MARKS = 1_000_000  # digests of pages seen: 100 MB at most
 _MOST_EMPTY = 1_000  # empty pages in a row, each of which says that more follows
+_MOST_IDLE = 100  # pages in a row with none but known rows
 _NO_OVERLAP = frozenset({400, 404, 416, 422})  # said to an offset that is no multiple of limit
 
 
@@ -81,10 +82,11 @@ class Listing:
         self._seen: set[bytes] = set()
         self._marker = Marker(resource)
         self._overlap = self._overlapping()
+        self._idle = 0
 
     def _overlapping(self) -> Overlap | None:
         if isinstance(self.paging, Offset) and self.paging.overlap:
-            return Overlap(self._marker, self.paging)
+            return Overlap(self._marker, self.paging, ordered=self._answers.ordered)
         return None
 
     @property
@@ -189,7 +191,7 @@ class Listing:
 
     def _taken(self, question: _Question, page: Page) -> Iterator[Page]:
         following = self.paging.after(question.ask, page)
-        mark = self._mark(question.ask, page)
+        mark = self._mark(page)
         if mark is not None and mark in self._seen:
             if self.paging.ended_by_repeat(question.ask):
                 self._finish("nothing new came after the vendor's own number of pages")
@@ -199,10 +201,12 @@ class Listing:
         self._refuse_circles(page, mark, following)
         size = page.size
         if self._overlap is not None:
+            is_new = self._overlap.is_new_ground(question.ask)
             verdict = self._overlap.check(question.ask, page)
             if verdict.back is not None:
                 self._step_back(question, page, verdict)
                 return
+            self._idle = 0 if verdict.page.records else self._idle + (is_new and page.size > 0)
             page = verdict.page
         self.pages += 1
         self.rows += len(page.records)
@@ -217,7 +221,7 @@ class Listing:
     def _step_back(self, question: _Question, page: Page, verdict: Verdict) -> None:
         """Ask for the rows before. This page is kept for when they are there, but only once."""
         assert verdict.back is not None
-        if verdict.first:
+        if verdict.kept:
             self._outstanding.appendleft(question)
             self._arrived[question] = page
         else:
@@ -296,28 +300,31 @@ class Listing:
             told.append("rows that shifted may not have been seen")
         self.how = "; ".join(told)
 
-    def _mark(self, ask: Ask, page: Page) -> bytes | None:
-        """What must not come twice; None: nothing came, or it was to come again."""
+    def _mark(self, page: Page) -> bytes | None:
+        """What must not come twice; None: nothing came, or it may come again."""
         if not page.size:
             return None
-        if self._overlap is not None:
-            new = self._overlap.is_new_ground(ask) and page.size > 1
-            return self._overlap.fingerprint(page) if new else None
-        return digest(page.records if page.records else page.body)
+        if not self.prove:
+            return digest(page.records if page.records else page.body)
+        if self._overlap is not None and (self.pages > 1 or page.size == 1):
+            return None  # as many new rows as a page has make it come again; see _idle
+        # By their keys: rows whose links are signed anew in each answer are the same rows.
+        records = page.elements or page.records
+        return digest([str(mark) for mark in self._marker(records)] if records else page.body)
 
     def _refuse_circles(self, page: Page, mark: bytes | None, following: Ask | None) -> None:
         """The same rows or the same page token a second time, or emptiness without end."""
-        marks = [] if mark is None else [mark]
+        marks = [b"" if mark is None else mark]
         if following is not None and following.token is not None:
             marks.append(digest(["token", following.token]))
         for one in marks:
-            if one in self._seen:
+            if one in self._seen or self._idle > _MOST_IDLE:
                 raise VendorError(
                     f"page {self.pages + 1} repeats an earlier page: the listing goes in circles",
                     where=redact(page.url),
                     hint="the vendor ignores the paginator's parameters: check their names",
                 )
-            if len(self._seen) < _MOST_MARKS:
+            if one and len(self._seen) < _MOST_MARKS:
                 self._seen.add(one)
         if following is not None and following.empty > _MOST_EMPTY:
             raise VendorError(

@@ -46,7 +46,7 @@ class Marker:
 
     def _mark(self, record: Any, paths: list[RecordPath]) -> Hashable:
         values = [path.get(record) for path in paths]
-        scalar = all(isinstance(value, (str, int)) and value != "" for value in values)
+        scalar = all(type(value) in (str, int) and value != "" for value in values)
         return tuple(values) if values and scalar else digest(record)
 
     def _found(self, records: list[Any]) -> list[RecordPath]:

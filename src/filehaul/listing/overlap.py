@@ -18,7 +18,7 @@ from typing import Any
 
 from ..models import Page
 from ..pagination import Ask, Offset
-from .marks import Marker, digest
+from .marks import Marker
 
 _MOST_KNOWN = 50_000  # rows that are remembered
 _LEAST_PAGES = 8  # also of pages so large that fewer of them are that many rows
@@ -28,11 +28,11 @@ _MOST_BACK = 12  # steps back from one place: 4,095 pages
 @dataclass(frozen=True)
 class Verdict:
     """``page`` without the rows that were given before; ``back``: to be asked instead of going
-    on, after which this page is looked at again if it is the ``first`` time."""
+    on, after which this page, if ``kept``, is looked at again: it may join then."""
 
     page: Page
     back: Ask | None = None
-    first: bool = False
+    kept: bool = False
 
 
 class Overlap:
@@ -41,12 +41,13 @@ class Overlap:
     ``matched``: overlaps that did at once. ``mended``: places where the listing had to look for
     known rows, and found them. ``came``: rows came in before those already read; one that moved
     there would have been missed. ``unproven``: pages that could not overlap. ``doubt``: why the
-    listing may not be whole.
+    listing may not be whole. ``ordered``: False where a page's rows stand in several arrays.
     """
 
-    def __init__(self, marker: Marker, paginator: Offset) -> None:
+    def __init__(self, marker: Marker, paginator: Offset, ordered: bool = True) -> None:
         self.marker = marker
         self.paginator = paginator
+        self.ordered = ordered
         self.matched = 0
         self.mended = 0
         self.unproven = 0
@@ -82,7 +83,7 @@ class Overlap:
                 self._backs += 1
                 rows = max(1, ask.step) * 2 ** (self._backs - 1)
                 back = self.paginator.back(ask, rows)
-                return Verdict(page, back, self._backs == 1)
+                return Verdict(page, back, self._backs == 1 and page.size > 0)
             given = joined
         if marks:
             self._expected = marks[min(len(marks), self.paginator.limit) - 1]
@@ -97,6 +98,10 @@ class Overlap:
         """The page's new rows, if it joins the known ones; None: step back."""
         places = self._places()
         known = [n for n, mark in enumerate(marks) if mark in places]
+        if known and not self.ordered:
+            self.matched += ask.overlaps and self._backs == 0
+            self._backs = 0 if ask.position >= self._furthest else self._backs
+            return _without(page, set(known))
         before = [places[marks[n]] for n in known]
         if any(later <= earlier for earlier, later in itertools.pairwise(before)):
             self.doubt = "rows changed places while they were listed"
@@ -114,6 +119,8 @@ class Overlap:
 
     def _accepts(self, ask: Ask, page: Page) -> bool:
         """Whether to go on from a page that joins nothing: only where nothing else helps."""
+        if self.doubt is not None:  # it is not whole: the rest is listed for what it is worth
+            return True
         if not ask.overlaps:  # asked for without: the end, or pages that cannot overlap
             self.unproven += bool(page.size)
             return True
@@ -156,11 +163,6 @@ class Overlap:
         self._book = moved
         self._recent.clear()
         self._count = 0
-
-    def fingerprint(self, page: Page) -> bytes:
-        """What makes a page the same page: its keys, whatever else changes with each answer."""
-        elements = page.elements if page.elements is not None else page.records
-        return digest([str(mark) for mark in self.marker(elements)])
 
 
 def _without(page: Page, numbers: set[int]) -> Page:
