@@ -337,6 +337,7 @@ class Catalogist:
             summary.complete,
             self.is_full,
             error is None,
+            self.listing.overlaps,
         )
         return Listed(
             self.number,

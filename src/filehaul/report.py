@@ -66,19 +66,21 @@ class Report:
         """0 done; 3 done in part; else what the error says."""
         if self.error is not None:
             return self.error.exit_code
-        if self.failed or self.rejected:
+        if self.failed or self.rejected or (self.resources and not self.complete):
             return PartialError.exit_code
         return 0
 
     def raise_for_failures(self) -> None:
-        """Raise what stopped the run, or PartialError where files or rows failed."""
+        """Raise what stopped the run, or PartialError where files, rows or pages failed."""
         if self.error is not None:
             raise self.error
         if self.exit_code:
+            short = sum(not one.complete for one in self.resources.values())
             raise PartialError(
-                f"{self.failed} files failed and {self.rejected} rows were rejected",
+                f"{self.failed} files failed, {self.rejected} rows were rejected and {short} "
+                "listings are incomplete",
                 where=self.name,
-                hint="tables transfer_errors and rejected say which and why",
+                hint="tables transfer_errors, rejected and listings say which and why",
             )
 
     def as_dict(self) -> dict[str, Any]:

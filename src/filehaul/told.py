@@ -108,10 +108,12 @@ class Told:
         complete: bool,
         full: bool,
         ended: bool,
+        overlaps: bool,
     ) -> Outcome:
         """A listing is over: tombstones for what it was told is gone, and was not told of again;
         for what it did not have, if it is complete and asked for everything; and for what a person
-        has accepted. All as far as the guard lets them.
+        has accepted. All as far as the guard lets them. Where rows can shift, or files move, unseen
+        (not ``overlaps``), two complete listings must miss a file.
         """
         if self.resource.gone == "none":
             return Outcome()
@@ -121,7 +123,7 @@ class Told:
         else:  # what it was told may have been taken back on pages to come
             with self.ledger.transaction():
                 self.ledger.told.clear(self.resource.name)
-        confirm = self.resource.deletes.confirm or _confirm(self.config, self.resource)
+        confirm = self.resource.deletes.confirm or (1 if overlaps else 2)
         deletes = Deletes(self.config, self.resource, self.ledger, confirm, self.accept)
         outcome = deletes.after(number, listing_id, started, complete and full)
         return Outcome(told.deleted + outcome.deleted, told.error or outcome.error)
@@ -181,10 +183,3 @@ def meaning_of(config: Config, resource: Resource) -> str:
     account = [getattr(auth, name, None) for name in ("type", "client_id", "username")]
     words = [config.client.base_url, account, resource.model_dump(mode="json", exclude={"deletes"})]
     return hashlib.blake2b(dumps(words), digest_size=16).hexdigest()
-
-
-def _confirm(config: Config, resource: Resource) -> int:
-    """Complete listings that must miss a file: where rows can shift, or files move, unseen."""
-    block = resource.endpoint.paginator or config.client.paginator
-    shifts = resource.walk is not None or (block is not None and block.type == "page_number")
-    return 2 if shifts else 1
