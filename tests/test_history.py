@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ from filehaul.testing import FakeFile, FakeVendor, Fault
 from hauling import config_for, haul, rows_of, sync
 from test_incremental import SINCE, file
 from test_load_kills import MOMENTS, killed
-import itertools
 
 CURRENT = "SELECT file_id FROM acme_data.files WHERE _dlt_valid_to IS NULL ORDER BY 1"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import tempfile
 from collections import Counter
@@ -23,7 +24,6 @@ from hauling import config_for, haul
 from memory_destination import BrokenError, Row, Tables, in_place_of_the_destination
 from test_config_errors import refused
 from test_incremental import OURS, SINCE, START
-import itertools
 
 # -- which one it is -----------------------------------------------------------------------------
 
