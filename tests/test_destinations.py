@@ -2,54 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from by_hand import GONE, ByHand, bare_config
-from destinations import MERGING, Place, parquet, place
+from destinations import MERGING, Place, parquet
 from filehaul.check import check
 from filehaul.config import load_config
 from filehaul.errors import ConfigError
 from filehaul.load import examined
 from filehaul.testing import FakeFile, FakeVendor, Fault
 from hauling import config_for, files, haul, names_in, numbers, sync
-from servers import OutOfReach, postgres
 from test_load_kills import MOMENTS, killed
 
 pytestmark = pytest.mark.xdist_group("destinations")  # one process starts the server
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Callable[[], Any]]:
-    """PostgreSQL, started when the first test asks; without it that test is skipped."""
-    with ExitStack() as stack:
-
-        @cache
-        def started() -> Any:
-            try:
-                return stack.enter_context(postgres())
-            except OutOfReach as why:
-                pytest.skip(str(why))
-
-        yield started
-
-
-@pytest.fixture
-def there(
-    request: pytest.FixtureRequest,
-    server: Callable[[], Any],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Place]:
-    """The destination that the test is run for, empty."""
-    monkeypatch.chdir(tmp_path)
-    with place(request.param, server) as one:
-        yield one
 
 
 def each(*names: str) -> Any:

@@ -1,0 +1,42 @@
+"""What several test modules start: the destinations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from destinations import Place, place
+from servers import OutOfReach, postgres
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Callable[[], Any]]:
+    """PostgreSQL, started when the first test asks; without it that test is skipped."""
+    with ExitStack() as stack:
+
+        @cache
+        def started() -> Any:
+            try:
+                return stack.enter_context(postgres())
+            except OutOfReach as why:
+                pytest.skip(str(why))
+
+        yield started
+
+
+@pytest.fixture
+def there(
+    request: pytest.FixtureRequest,
+    server: Callable[[], Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Place]:
+    """The destination that the test is run for, empty, beside a config in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    with place(request.param, server) as one:
+        yield one
