@@ -12,8 +12,12 @@ from typing import Any
 
 import dlt
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from by_hand import ByHand, bare_config
+from filehaul.config import load_config
+from filehaul.load import Destination
 from filehaul.source import rest_api_source
 from filehaul.testing import FakeFile, FakeVendor
 from hauling import config_for, haul, ledger_rows, numbers, rows_of, sync
@@ -119,6 +123,21 @@ def test_killed_between_two_packages(at: int, after: bool) -> None:
     count = "SELECT count(*), count(DISTINCT file_id) FROM acme_data."
     assert rows_of(count + "files") == rows_of(count + "transfers") == [(250, 250)]
     assert ledger_rows("SELECT count(*) FROM packages WHERE state = 'begun'") == [(0,)]
+
+
+@given(
+    st.lists(
+        st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_addresses_are_those_of_pathlib(names: list[str]) -> None:
+    """A file's address, put together from parts, is what pathlib makes of the whole path."""
+    target = "/".join(name.replace("/", "_") for name in names if name not in (".", ".."))
+    assume(target)
+    found = Destination(load_config(bare_config())).url("/sink of files", target)
+    assert found == Path(f"/sink of files/{target}").as_uri()
 
 
 # -- schema contracts --------------------------------------------------------------------------

@@ -66,6 +66,9 @@ def _outside(config: Config, where: str) -> None:
         ours["the DuckDB file"] = database
     if _type(config) == "ducklake":
         ours["the lake's catalogue"], ours["the lake"] = ducklake_places(config)
+    files = local_files(config)
+    if files is not None:
+        ours["the destination's folder"] = files
     for what, place in ours.items():
         path = place.resolve()
         if path == sink or sink in path.parents:
@@ -113,6 +116,17 @@ def duckdb_file(config: Config) -> Path | None:
 def ducklake_places(config: Config) -> tuple[Path, Path]:
     """Where a DuckLake's catalogue and its files are by default."""
     return config.folder / f"{config.name}.ducklake", config.folder / f"{config.name}.lake"
+
+
+def local_files(config: Config) -> Path | None:
+    """The folder of a destination that is files on this machine; None: another one."""
+    block = config.settings.destination
+    url = block.get("bucket_url") if isinstance(block, dict) else None
+    if _type(config) != "filesystem" or not isinstance(url, str):
+        return None
+    if "://" in url and not url.startswith("file://"):
+        return None
+    return config.folder / Path(url.removeprefix("file://")).expanduser()
 
 
 def _type(config: Config) -> str:

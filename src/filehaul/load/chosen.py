@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from ..config import Config
-from ..config.agree import duckdb_file, ducklake_places
+from ..config.agree import duckdb_file, ducklake_places, local_files
+from ..errors import ConfigError
 from ..redact import conceal
 from .explain import explained
 from .merging import merging_of, refuse
 from .quiet import wake_dlt
 
 _SECRET = re.compile(r"password|passphrase|secret|token|key", re.IGNORECASE)
+_DUCKDB = "duckdb:///"
 
 
 def chosen(config: Config) -> Any:
@@ -32,10 +34,9 @@ def chosen(config: Config) -> Any:
     if given["type"] == "ducklake":
         arguments["credentials"] = _ducklake(config, arguments.get("credentials"))
         return dlt.destinations.ducklake(**arguments)
-    if given["type"] == "filesystem":
-        url = arguments.get("bucket_url")
-        if isinstance(url, str) and "://" not in url:
-            arguments["bucket_url"] = (config.folder / Path(url).expanduser()).absolute().as_uri()
+    lake = local_files(config)
+    if lake is not None:
+        arguments["bucket_url"] = lake.absolute().as_uri()
     return dlt.destination(str(given["type"]), **arguments)
 
 
@@ -58,8 +59,10 @@ def make_places(config: Config) -> None:
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
     elif block == "ducklake" or (isinstance(block, dict) and block.get("type") == "ducklake"):
-        for place in ducklake_places(config):
-            place.parent.mkdir(parents=True, exist_ok=True)
+        given = block.get("credentials") if isinstance(block, dict) else None
+        catalog = _lake_places(config, given)["catalog"]
+        if isinstance(catalog, str) and catalog.startswith(_DUCKDB):
+            Path(catalog.removeprefix(_DUCKDB)).parent.mkdir(parents=True, exist_ok=True)
 
 
 def _duckdb(config: Config, file: Path) -> Any:
@@ -74,21 +77,43 @@ def _ducklake(config: Config, given: Any) -> Any:
     """A lake beside the config, but for what is given: ``ducklake_name``, ``metadata_schema``,
     ``catalog``, ``storage``. Its client is a DuckDB in this process, so the limit holds for it.
     """
+    from dlt.common.storages.configuration import FilesystemConfigurationWithLocalFiles
     from dlt.destinations.impl.ducklake.configuration import DuckLakeCredentials
 
-    catalog, storage = ducklake_places(config)
-    credentials = DuckLakeCredentials(
-        **{
-            "catalog": f"duckdb:///{catalog}",
-            "storage": str(storage),
-            **(given if isinstance(given, dict) else {}),
-        }
-    )
-    credentials.global_config = {"memory_limit": config.settings.memory_limit}
+    credentials = _lake_places(config, given)
+    if isinstance(credentials["storage"], dict):
+        credentials["storage"] = FilesystemConfigurationWithLocalFiles(**credentials["storage"])
+    lake = DuckLakeCredentials(**credentials)
+    lake.global_config = {"memory_limit": config.settings.memory_limit}
     extensions = _installed_extensions("ducklake")
     if extensions is not None:
-        credentials.global_config["extension_directory"] = str(extensions)
+        lake.global_config["extension_directory"] = str(extensions)
+    return lake
+
+
+def _lake_places(config: Config, given: Any) -> dict[str, Any]:
+    """What is given, and the rest as it is by default. Plain paths are relative to the config."""
+    catalog, storage = ducklake_places(config)
+    credentials = {"catalog": str(catalog), "storage": str(storage), **_lake_block(config, given)}
+    for key, scheme in (("catalog", _DUCKDB), ("storage", "")):
+        place = credentials[key]
+        if isinstance(place, str) and "://" not in place:
+            credentials[key] = f"{scheme}{(config.folder / Path(place).expanduser()).absolute()}"
     return credentials
+
+
+def _lake_block(config: Config, given: Any) -> dict[str, Any]:
+    known = {"ducklake_name", "metadata_schema", "catalog", "storage"}
+    if given is None:
+        return {}
+    if not isinstance(given, dict) or not set(given) <= known:
+        odd = "; not " + ", ".join(sorted(set(given) - known)) if isinstance(given, dict) else ""
+        raise ConfigError(
+            f"a lake's credentials are catalog, storage, ducklake_name, metadata_schema{odd}",
+            where=f"destination.credentials in {config.source}",
+            hint="{catalog: lake.ducklake, storage: ./lake}, or leave them out",
+        )
+    return given
 
 
 def _installed_extensions(name: str) -> Path | None:
