@@ -68,10 +68,10 @@ def rows(there: Place, made: dict[str, Any]) -> str:
 
 
 def cases() -> Iterator[Any]:
-    """Destination and sync type; DuckLake takes seconds a load."""
+    """Destination and sync type. DuckLake takes seconds a load; DuckDB has tests of its own."""
     for name in (*MERGING, "filesystem"):
         marks = [pytest.mark.server] if name == "postgres" else []
-        marks += [pytest.mark.slow] if name == "ducklake" else []
+        marks += [pytest.mark.slow] if name in ("duckdb", "ducklake") else []
         for sync_type in STORY if name != "filesystem" else IN_FILES:
             yield pytest.param(name, sync_type, marks=marks, id=f"{name}-{sync_type}")
 
