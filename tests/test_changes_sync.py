@@ -61,7 +61,10 @@ def feed(vendor: FakeVendor, block: dict[str, Any] = FEED, **more: Any) -> dict[
     return config
 
 
-HOW = "listed to its end: nothing came after the last row; 3 overlaps matched; 4 unique keys"
+HOW = (
+    "listed to its end: nothing came after the last row; 3 overlaps matched; 4 unique keys, "
+    "the vendor's own total is 4"
+)
 
 
 def asked(vendor: FakeVendor) -> tuple[int, int, int, int]:
