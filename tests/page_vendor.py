@@ -82,7 +82,12 @@ def vendor_of(answering: Answering) -> Iterator[PageVendor]:
 
 @contextmanager
 def listing_of(
-    url: str, paginator: Any, concurrency: int = 4, client: Any = None, **endpoint: Any
+    url: str,
+    paginator: Any,
+    concurrency: int = 4,
+    client: Any = None,
+    prove: bool = False,
+    **endpoint: Any,
 ) -> Iterator[Listing]:
     """A listing of this vendor, without credentials; retries do not wait."""
     made = config()
@@ -95,7 +100,7 @@ def listing_of(
     made["resources"][0]["endpoint"] |= {"paginator": paginator, **endpoint}
     read = load_config(made, expand=False)
     with connect(read) as http:
-        yield Listing(read.resources[0], read.client, http)
+        yield Listing(read.resources[0], read.client, http, prove=prove)
 
 
 def listed(url: str, paginator: Any, **options: Any) -> list[Any]:

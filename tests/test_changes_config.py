@@ -65,12 +65,17 @@ REFUSED = {
     "no test": (
         {**DRIVE, "deleted": {"path": "removed"}},
         {},
-        "takes either equals or exists",
+        "either equals or exists",
     ),
     "misspelt": ({**DRIVE, "next_pth": "x"}, {}, "unknown key 'next_pth'"),
     "no id_path": (without("id_path"), {}, "a change must name its file"),
     "too many ids": ({**DRIVE, "id_path": ["a", "b"]}, {}, "id_path has 2 of the 1 columns"),
     "no key": (DRIVE, {"primary_key": None, "write_disposition": "append"}, "primary_key"),
+    "incremental": (
+        DRIVE,
+        {"incremental": {"cursor_path": "modified_at"}},
+        "changes and incremental both say",
+    ),
     "append": (DRIVE, {"write_disposition": "append"}, "a change feed with append"),
     "deleted without a key": (
         None,

@@ -41,17 +41,21 @@ class Tree:
 
     def answer(self, question: Question) -> Any:
         """Two changes a page."""
-        if question.path == "/list":
-            return self._page(self.listing, len(self.changes), False)
-        cursor = int(question.body["cursor"])
+        given = "list 0" if question.path == "/list" else question.body["cursor"]
+        if given.startswith("list "):
+            start = int(given.removeprefix("list "))
+            more = start + 2 < len(self.listing)
+            following = f"list {start + 2}" if more else str(len(self.changes))
+            return self._page(self.listing[start : start + 2], following, more)
+        cursor = int(given)
         if cursor < self.first:
             return Raw({"error_summary": "reset/."}, 409)
         some = self.changes[cursor : cursor + 2]
         end = cursor + len(some)
-        return self._page(some, end, end < len(self.changes))
+        return self._page(some, str(end), end < len(self.changes))
 
-    def _page(self, entries: list[Any], cursor: int, more: bool) -> Any:
-        return {"entries": entries, "cursor": str(cursor), "has_more": more}
+    def _page(self, entries: list[Any], cursor: str, more: bool) -> Any:
+        return {"entries": entries, "cursor": cursor, "has_more": more}
 
 
 @pytest.fixture
@@ -76,7 +80,14 @@ def run(vendor: PageVendor, **more: Any) -> Report:
             "method": "POST",
             "json": {"path": "", "recursive": True},
             "data_selector": "entries",
-            "paginator": "single_page",
+            "paginator": {
+                "type": "continuation",
+                "path": "/continue",
+                "method": "POST",
+                "cursor_path": "cursor",
+                "cursor_body_path": "cursor",
+                "has_more_path": "has_more",
+            },
         },
         "changes": {
             "start": {"from": "listing"},

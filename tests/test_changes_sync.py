@@ -61,6 +61,9 @@ def feed(vendor: FakeVendor, block: dict[str, Any] = FEED, **more: Any) -> dict[
     return config
 
 
+HOW = "listed to its end: nothing came after the last row; 3 overlaps matched; 4 unique keys"
+
+
 def asked(vendor: FakeVendor) -> tuple[int, int, int, int]:
     """Requests for pages of the listing, a first token, pages of changes, and content; so far."""
     counts = (
@@ -79,7 +82,7 @@ def test_the_second_run_asks_for_changes_only(vendor: FakeVendor, block: dict[st
     config = feed(vendor, block)
     first = sync(config)
     assert (first.listed, first.rows, first.transferred) == (4, 4, 4)
-    assert asked(vendor) == (3, 1, 0, 4)
+    assert asked(vendor) == (4, 1, 0, 4)
     nothing = sync(config)
     assert (nothing.listed, nothing.rows, nothing.transferred, nothing.unchanged) == (0, 0, 0, 4)
     assert asked(vendor) == (0, 0, 1, 0)
@@ -100,7 +103,7 @@ def test_the_second_run_asks_for_changes_only(vendor: FakeVendor, block: dict[st
     assert sink_files()["b"] == b"other bytes"
     assert third.complete
     assert rows_of("SELECT how, complete FROM acme_data.listings ORDER BY started_at") == [
-        ("listed to its end", True),
+        (HOW, True),
         ("the change feed gave its final token", True),
         ("the change feed gave its final token", True),
     ]
@@ -175,7 +178,7 @@ def test_an_expired_token_means_a_full_listing_and_a_diff(vendor: FakeVendor) ->
     asked(vendor)
     report = sync(config)
     assert (report.listed, report.deleted, report.transferred) == (4, 1, 1)
-    assert asked(vendor) == (3, 1, 1, 1)
+    assert asked(vendor) == (4, 1, 1, 1)
     assert by_id(rows_of(STATE))["id-d"] == (True, "not_listed")
     assert sync(config).listed == 0
     assert asked(vendor) == (0, 0, 1, 0)
@@ -254,11 +257,11 @@ def test_a_dataset_that_is_lost_is_filled_by_a_full_listing(vendor: FakeVendor) 
         connection.execute("DROP SCHEMA acme_data CASCADE")
     asked(vendor)
     assert sync(config).rows == 4
-    assert asked(vendor)[:3] == (3, 1, 0)
+    assert asked(vendor)[:3] == (4, 1, 0)
     assert rows_of("SELECT count(*) FROM acme_data.files") == [(4,)]
     config["dataset"] = "another"
     assert sync(config).rows == 4
-    assert asked(vendor)[:3] == (3, 1, 0)
+    assert asked(vendor)[:3] == (4, 1, 0)
     assert rows_of("SELECT count(*) FROM another.files") == [(4,)]
 
 
@@ -272,7 +275,7 @@ def test_another_config_needs_a_full_listing(vendor: FakeVendor, changed: dict[s
     sync(feed(vendor))
     asked(vendor)
     assert sync(feed(vendor, **changed)).listed == 4
-    assert asked(vendor)[:3] == (3, 1, 0)
+    assert asked(vendor)[:3] == (4, 1, 0)
 
 
 def test_what_failed_is_fetched_in_a_run_of_changes(vendor: FakeVendor) -> None:
@@ -480,7 +483,7 @@ def test_full_refresh_lists_everything_and_gives_a_new_token(vendor: FakeVendor)
     vendor.clear_requests()
     report = sync(config, full_refresh=True)
     assert (report.listed, report.deleted) == (3, 1)
-    assert asked(vendor)[:3] == (3, 1, 0)
+    assert asked(vendor)[:3] == (4, 1, 0)
     assert by_id(rows_of(STATE))["id-a"] == (True, "not_listed")
     assert sync(config).deleted == 0
     assert asked(vendor)[:3] == (0, 0, 1)
@@ -494,7 +497,7 @@ def test_every_version_of_a_feed_is_kept_in_a_history(vendor: FakeVendor) -> Non
     vendor.put(FakeFile("id-b", "b", content=b"other bytes"))
     vendor.remove("id-a")
     sync(config)
-    assert asked(vendor)[:3] == (3, 1, 1)
+    assert asked(vendor)[:3] == (4, 1, 1)
     found = rows_of(
         "SELECT file_id, count(*), count(*) FILTER (_dlt_valid_to IS NULL), max(delete_reason)"
         " FROM acme_data.files GROUP BY file_id ORDER BY file_id"
@@ -505,3 +508,22 @@ def test_every_version_of_a_feed_is_kept_in_a_history(vendor: FakeVendor) -> Non
         ("id-c", 1, 1, None),
         ("id-d", 1, 1, None),
     ]
+
+
+def test_a_first_listing_that_is_short_gives_no_token(vendor: FakeVendor) -> None:
+    """The vendor's total says that a file is missing: no feed would ever tell of it, so the next
+    run lists everything again.
+    """
+    config = feed(vendor, content=None)
+    short = {"files": [{"file_id": "id-a"}], "total": 4}
+    vendor.script("GET /v1/files*", Fault.json(short), Fault.json({"files": [], "total": 4}))
+    vendor.script("GET /v1/files*", Fault.json({"files": [], "total": 4}), times=8)
+    report = haul(config)
+    vendor.clear_scripts()
+    assert not report.complete
+    assert ledger_rows("SELECT * FROM change_tokens") == []
+    asked(vendor)
+    assert sync(config).listed == 4
+    assert asked(vendor)[1:3] == (1, 0)
+    assert sync(config).complete
+    assert asked(vendor)[:3] == (0, 0, 1)

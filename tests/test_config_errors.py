@@ -48,11 +48,11 @@ def refused(made: Any) -> ConfigError:
         ("resources.0.fields.checksum.sha256.cdec", "codec"),
         ("resources.0.content.layot", "layout"),
         ("resources.0.write_disposition.dispositon", "disposition"),
+        ("resources.0.walk.rot", "root"),
         ("sink.urll", "url"),
         # Later versions will know these. Until then they are keys like any other unknown one.
         ("vendor", None),
         ("deletes", None),
-        ("resources.0.walk", None),
         ("resources.0.ledgers", None),
         ("resources.0.synctype", "sync_type"),
         ("resources.0.deletes.confrm", "confirm"),

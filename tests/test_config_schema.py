@@ -81,6 +81,21 @@ RIGHT = {
     ),
     "destination": config(destination={"type": "postgres", "credentials": "x"}, sink={"url": "f"}),
     "no total": with_endpoint(paginator={"type": "offset", "limit": 1, "total_path": None}),
+    "walk": with_resource(
+        walk={"root": 0, "path": "/f/{folder_id}", "folder": {"path": "type", "equals": "folder"}},
+        endpoint={"paginator": "single_page"},
+    ),
+    "walk of several": with_resource(
+        walk={
+            "root": ["a", 1, {"id": "b", "name": "B", "path": "/root"}],
+            "path": "/f/{folder_id}",
+            "folder": {"path": "folder", "exists": True},
+            "id_path": "id",
+            "name_path": "name",
+            "max_depth": 5,
+        },
+        endpoint={"paginator": "single_page"},
+    ),
     "header link": with_endpoint(paginator={"type": "header_link", "header": "Next-Page"}),
 }
 
@@ -137,6 +152,9 @@ def test_what_is_right_is_taken(name, monkeypatch):
         ("resources.0.content", {"layot": "x"}),
         ("resources.0.content", {"path": "/{id}", "verify": "maybe"}),
         ("resources.0.write_disposition", "mrege"),
+        ("resources.0.walk", "/folders"),
+        ("resources.0.walk", {"root": 0, "path": "/{folder_id}"}),
+        ("resources.0.walk.rot", 0),
         ("sink", 5),
         ("durable", "powr"),
         ("memory_limit", "lots"),

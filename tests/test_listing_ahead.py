@@ -10,7 +10,7 @@ import pytest
 
 from filehaul.errors import AnswerError
 from filehaul.testing import FakeVendor, Fault
-from page_vendor import Question, listed, listing_of, numbers, offset_pages, vendor_of
+from page_vendor import Question, Raw, listed, listing_of, numbers, offset_pages, vendor_of
 from test_listing import OFFSET, of_fake, offsets
 
 
@@ -67,13 +67,44 @@ def test_how_far_ahead():
     assert sorted(asked) == [*range(0, 5000, 100), 5000]
 
 
-def test_without_a_total_one_after_the_other():
-    """Nothing is guessed, and nothing is asked twice."""
-    held = Held(1, 1000)
-    with vendor_of(held) as vendor:
-        assert listed(vendor.url, OFFSET, concurrency=8) == numbers(1000)
-        assert held.most == 1
+def test_without_a_total_more_at_once_as_guesses_are_right():
+    """Nothing is guessed from the first page; then 1, 2, 4 … up to `concurrency` are in flight, and
+    what lies past the end is thrown away: at most that many questions, none of them twice."""
+    for rows in (100, 300, 3000, 3050):
+        pages = offset_pages(numbers(rows))
+        with vendor_of(pages) as vendor:
+            assert listed(vendor.url, OFFSET, concurrency=8) == numbers(rows)
+            asked = sorted(map(int, vendor.asked("offset")))
+            needed = sorted({*range(0, rows, 100), rows})
+            assert set(needed) <= set(asked)
+            assert len(asked) == len(set(asked))
+            assert len(asked) - len(needed) <= min(8, len(needed))
+    held = Held(8, 3000)
+    with vendor_of(lambda q: held(q) if q.number("offset") >= 1500 else held.pages(q)) as vendor:
+        assert listed(vendor.url, OFFSET, concurrency=8) == numbers(3000)
+        assert held.most == 8
+
+
+def test_one_at_a_time_guesses_nothing():
+    """A concurrency of 1 asks only for what is needed."""
+    with vendor_of(offset_pages(numbers(1000))) as vendor:
+        assert listed(vendor.url, OFFSET, concurrency=1) == numbers(1000)
         assert vendor.asked("offset") == [str(start) for start in range(0, 1001, 100)]
+
+
+@pytest.mark.parametrize("status", [400, 404, 500])
+def test_a_guess_past_the_end_that_is_refused(status):
+    """A vendor that refuses what lies past the end is not asked for it in earnest: only the guesses
+    met the refusal, and they are thrown away."""
+
+    def answering(question: Question) -> Any:
+        if question.number("offset") > 2950:
+            return Raw({"error": "offset too large"}, status)
+        return offset_pages(numbers(2950))(question)
+
+    with vendor_of(answering) as vendor:
+        assert listed(vendor.url, OFFSET, concurrency=8) == numbers(2950)
+        assert any(int(offset) > 2950 for offset in vendor.asked("offset"))
 
 
 def test_guesses_stop_where_they_are_wrong():
@@ -148,4 +179,4 @@ def test_page_numbers_look_ahead_with_care():
     with vendor_of(pages) as vendor:
         assert listed(vendor.url, "page_number", concurrency=4) == numbers(5000)
         assert held.most == 4
-        assert len(vendor.questions) == 50
+        assert sorted(map(int, vendor.asked("page"))) == list(range(51))

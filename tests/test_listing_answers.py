@@ -239,7 +239,7 @@ def test_filters_step_by_the_page_s_own_array():
     files = [row for row in rows if row["kind"] == "file"]
     for selector in ("files[?(@.kind=='file')]", "$.files[?(@.kind=='file')]"):
         with vendor_of(offset_pages(rows)) as vendor:
-            assert listed(vendor.url, OFFSET, data_selector=selector) == files
+            assert listed(vendor.url, OFFSET, concurrency=1, data_selector=selector) == files
             assert vendor.asked("offset") == ["0", "100", "200", "250"]
     with vendor_of(offset_pages(rows, cap=40)) as vendor:
         assert listed(vendor.url, OFFSET, data_selector="files[*]") == rows
@@ -258,7 +258,7 @@ def test_nested_selectors_step_by_the_limit():
     versions = [version for file in files for version in file["versions"]]
     for selector in ("files[*].versions[*]", "files[*].versions"):
         with vendor_of(offset_pages(files)) as vendor:
-            assert listed(vendor.url, OFFSET, data_selector=selector) == versions
+            assert listed(vendor.url, OFFSET, concurrency=1, data_selector=selector) == versions
             assert vendor.asked("offset") == ["0", "100", "200", "300"]
 
 
@@ -271,7 +271,9 @@ def test_page_array_says_what_a_page_has():
         return {"all": rows, "tree": {"x": {"files": [r for r in rows if r["kind"] == "file"]}}}
 
     with vendor_of(answering) as vendor:
-        rows = listed(vendor.url, OFFSET, data_selector="tree..files[*]", page_array="all")
+        rows = listed(
+            vendor.url, OFFSET, concurrency=1, data_selector="tree..files[*]", page_array="all"
+        )
         assert rows == [row for row in KINDS if row["kind"] == "file"]
         assert vendor.asked("offset") == [str(start) for start in [*range(0, 250, 40), 250]]
     problem = refused(lambda _: {"files": numbers(1)}, OFFSET, page_array="al")

@@ -101,7 +101,8 @@ def test_the_questions_are_dlt_s(answering, paginator):
         ours = [question.params for question in vendor.questions]
     assert ours[: len(theirs)] == theirs
     assert len(theirs) > 0
-    if paginator.get("total_path") != "items":
+    counted = paginator["type"] == "page_number" and paginator.get("total_path") is not None
+    if not counted or "maximum_page" in paginator or "stop_after_empty_page" in paginator:
         assert ours == theirs
 
 
@@ -123,7 +124,8 @@ def test_base_page(base):
     with vendor_of(numbered) as vendor:
         rows = listed(vendor.url, paginator, params={"first": base})
         assert rows == numbers(250)
-        assert sorted(vendor.asked("page")) == [str(base + number) for number in range(3)]
+        # One more than there are: a number of pages that is too small must not cost a row.
+        assert sorted(vendor.asked("page")) == [str(base + number) for number in range(4)]
 
 
 def test_values_in_the_body():
@@ -161,7 +163,7 @@ def test_page_and_cursor_in_the_body():
         {"type": "cursor", "cursor_body_path": "at"},
     ):
         with vendor_of(answering) as vendor:
-            assert listed(vendor.url, paginator, method="POST") == numbers(250)
+            assert listed(vendor.url, paginator, concurrency=1, method="POST") == numbers(250)
             bodies = [question.body for question in vendor.questions]
             first = None if paginator["type"] == "cursor" else {"at": 0}
             assert bodies[:3] == [first, {"at": 1}, {"at": 2}]

@@ -16,6 +16,7 @@ from .http import Http
 from .http.origins import resolve
 from .increment import Increment
 from .ledger import FileNote, Ledger, Withheld, micros, moment
+from .listing import how_known, short_of_total
 from .load import ROW_VERSION, Catalogue, How, Spool
 from .load.signed import without_signatures
 from .load.tombstones import row_version
@@ -132,7 +133,7 @@ class Catalogist:
                 self._reject(self.told.bury(page, self.shape))
         before = len(rows.records)
         records = page.records if self.increment is None else self.increment.kept(page.records)
-        self.shape.keyed(rows, records, page.number)
+        self.shape.keyed(rows, records, page.number, page.folder)
         if self.roles is None and rows.records:
             self.roles = roles_of(self.resource, rows.records[0])
         if self.resource.content is not None:
@@ -169,7 +170,7 @@ class Catalogist:
             self._take_all(rows)
             return
         at = micros(self.started)
-        hashes = self.shape.hashes(rows.records)
+        hashes = self.shape.hashes(rows.records, rows.folders)
         name = self.resource.name
         known = self.ledger.files.standing(name, self.number, rows.keys, hashes, at)
         repeated = set(known.repeated)
@@ -191,7 +192,7 @@ class Catalogist:
     def _take_all(self, rows: Rows) -> None:
         """The same where nothing is compared, and the ledger keeps no files."""
         needs_hashes = self.versions or (self.increment is not None and self.increment.appends)
-        hashes = self.shape.hashes(rows.records) if needs_hashes else []
+        hashes = self.shape.hashes(rows.records, rows.folders) if needs_hashes else []
         numbers = self._fresh(hashes) if hashes else list(range(len(rows.records)))
         # When a file was first seen nobody knows, but for rows that stand there as they came.
         first_seen = [micros(self.started) if self.loads_all else None] * len(numbers)
@@ -244,7 +245,7 @@ class Catalogist:
         if self.resource.content is None:  # a row of the catalogue: nothing else is asked of it
             key = rows.keys[number]
             return FileNote(File(self.resource.name, key, key), row_hash, is_file=False)
-        file = self.roles.file(rows.keys[number], record)
+        file = self.roles.file(rows.keys[number], record, rows.folder(number))
         return FileNote(
             file,
             row_hash,
@@ -298,11 +299,19 @@ class Catalogist:
             else self.rows
         )
         why_not = self.listing.doubt
-        token = self.told.offer(self.listing, self.number) if error is None else None
+        short = None
+        if self.increment is None:
+            short = short_of_total(self.listing, unique + self.rejected_rows)
+        # What this listing did not see, a feed from its token on would never tell of.
+        token = None
+        if error is None and short is None:
+            token = self.told.offer(self.listing, self.number)
         if error is not None:
             why_not = redact(error.message)
         elif self.rejected_rows:
             why_not = f"{self.rejected_rows} records had no usable key"
+        elif why_not is None:
+            why_not = short
         summary = ListingSummary(
             listing_id=self.listing_id,
             resource=self.resource.name,
@@ -312,7 +321,7 @@ class Catalogist:
             rows=self.listing.rows,
             unique_keys=unique,
             complete=why_not is None,
-            how=self.listing.how if error is None else "stopped",
+            how=self._how(unique) if error is None else "stopped",
             why_not=why_not,
             change_token=token,
         )
@@ -340,6 +349,10 @@ class Catalogist:
             self.is_full,
             self._loads(error, ended),
         )
+
+    def _how(self, unique: int) -> str:
+        """How the listing knows that it is whole; of all keys only where all were asked for."""
+        return how_known(self.listing, unique) if self.is_full else self.listing.how
 
     @property
     def is_full(self) -> bool:

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from .config import Config, Resource, load_config
+from .config.walk import FolderMarks
 from .connect import connect
 from .errors import FilehaulError, VendorError
 from .fields import NEUTRAL_TYPES, Rows, Shape, roles_of
 from .http import Http, Request
 from .http.origins import resolve
-from .listing import Listing
+from .listing import Listing, Walk, full_lister
 from .load import examined
 from .models import Page
 from .pagination import smaller
@@ -106,7 +107,7 @@ def _token(http: Http, config: Config) -> Iterator[Finding]:
 def _resource(http: Http, config: Config, resource: Resource) -> Iterator[Finding]:
     what = f"listing {resource.name}"
     try:
-        page = _one_page(Listing(resource, config.client, http))
+        page = _one_page(full_lister(resource, config.client, http))
     except FilehaulError as problem:
         yield _failed(what, problem)
         return
@@ -118,9 +119,11 @@ def _resource(http: Http, config: Config, resource: Resource) -> Iterator[Findin
             f"suspicious: {page.size} records came where {_FEW} were asked for: does the vendor"
             f" know {block.limit_param!r} and {block.offset_param!r}?",
         )
+    if resource.walk is not None and page.records:
+        yield Finding(what, _folders(resource, page))
     rows = Rows()
     shape = Shape(resource, str)
-    shape.keyed(rows, page.records, 1)
+    shape.keyed(rows, page.records, 1, page.folder)
     if not rows.records:
         if page.records:
             reason = rows.rejects[0].reason
@@ -153,8 +156,23 @@ def _resource(http: Http, config: Config, resource: Resource) -> Iterator[Findin
         yield from _content(http, config, resource, rows, page)
 
 
-def _one_page(listing: Listing) -> Page:
-    listing.paging = smaller(listing.paging, _FEW)
+def _folders(resource: Resource, page: Page) -> str:
+    """How many folders the rule of the walk finds in its first page."""
+    marks, count = FolderMarks(resource), len(page.records)
+    folders = [record for record in page.records if marks.is_folder(record)]
+    if not folders:
+        return f"suspicious: none of {count} records is a folder by walk.folder: is there none?"
+    odd = sum(marks.folder_id(record) is None for record in folders)
+    if odd:
+        return f"suspicious: {odd} of {len(folders)} folders have no id ({marks.id_path.text})"
+    return f"walk: {len(folders)} of {count} records are folders"
+
+
+def _one_page(listing: Listing | Walk) -> Page:
+    if isinstance(listing, Listing):
+        listing.paging = smaller(listing.paging, _FEW)
+    else:
+        listing.limit = _FEW
     for page in listing:
         return page
     raise FilehaulError("a listing without a page")

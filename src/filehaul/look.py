@@ -35,10 +35,10 @@ def files(
             shape, roles = Shape(one, str), None
             for page in lister(one, loaded.client, http):
                 rows = Rows()
-                shape.keyed(rows, page.records, page.number)
-                for key, record in zip(rows.keys, rows.records):
+                shape.keyed(rows, page.records, page.number, page.folder)
+                for number, (key, record) in enumerate(zip(rows.keys, rows.records)):
                     roles = roles or roles_of(one, record)
-                    yield roles.file(key, record)
+                    yield roles.file(key, record, rows.folder(number))
 
 
 def plan(config: Config | Mapping[str, Any] | str | Path) -> Iterator[Action]:

@@ -9,10 +9,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from .json_text import dumps
+
 _NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Where a walk found records.
+
+    ``path``: the names from the root down, joined by ``/`` (`filehaul.names.child_path`); empty
+    for the root. ``path_complete``: all these names are known; an id stands for one that is not.
+    """
+
+    folder_id: str
+    path: str = ""
+    path_complete: bool = True
+
+    @cached_property
+    def mark(self) -> bytes:
+        """Changes when rows of this folder do, though their records stay."""
+        return dumps([self.folder_id, self.path, self.path_complete])
 
 
 @dataclass(frozen=True)
@@ -34,6 +55,9 @@ class Page:
 
     ``records``: what the selector chose. ``size``: how many elements the page's own array has,
     which is what offsets step by. ``body``: the whole answer. ``headers``: lower-case names.
+    ``folder``: whose content this is, where folders are walked.
+    ``elements``: the elements of the page's own array, in its order; None: nobody knows which
+    array that is.
     ``deleted``: to be applied before the records are.
     """
 
@@ -43,11 +67,16 @@ class Page:
     body: Any
     headers: Mapping[str, str]
     url: str
+    elements: list[Any] | None = None
+    folder: Folder | None = None
     deleted: list[Deletion] = field(default_factory=list)
 
 
 class File(NamedTuple):
-    """A file as the vendor lists it, in neutral columns."""
+    """A file as the vendor lists it, in neutral columns.
+
+    ``path_is_joined``: the path was made of names (`filehaul.names.child_path`), not the vendor's.
+    """
 
     resource: str
     key: str
@@ -59,6 +88,7 @@ class File(NamedTuple):
     checksum: Mapping[str, str] = _NOTHING
     fingerprint: str = ""
     version: str | None = None
+    path_is_joined: bool = False
 
 
 class Task(NamedTuple):

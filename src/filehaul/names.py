@@ -62,6 +62,9 @@ _ORDINARY = re.compile(rf"{_ORDINARY_SEGMENT}(?:/{_ORDINARY_SEGMENT})*\Z")
 _TO_ENCODE = re.compile(
     rf"[{_HOSTILE_CHARS}/]+|%(?=[0-9A-Fa-f]{{2}})|~(?={_MARK_LIKE})|(?<![. ])[. ]+\Z",
 )
+# In a path made of names: what would read as another name, and what stands for it.
+_NOT_IN_A_NAME = re.compile(r"/|%(?=[0-9A-Fa-f]{2})")
+_NAME_ESCAPE = re.compile(r"%2F|%25")
 _RESERVED = re.compile(_RESERVED_NAME)
 _IGNORABLE = re.compile(f"[{_IGNORABLE_CHARS}]+")
 _ESCAPES = re.compile(r"(?:%[0-9A-F]{2})+")
@@ -87,6 +90,26 @@ def safe_path(path: str) -> str:
     vendor = [segment for segment in path.split("/") if segment] or [""]
     safe = [safe_segment(segment) for segment in vendor]
     return _within_limit(safe, "/".join(vendor[:-1]))
+
+
+def child_path(folder: str, name: str) -> str:
+    """The path of a name in a folder, as a path of names: the catalogue's, not the sink's.
+
+    ``/`` inside a name becomes ``%2F``, and a ``%`` that reads like the begin of such an escape
+    ``%25``; all else stays. Split at ``/`` and decode as in URLs to have the names again. The
+    root's path is empty, a name never is.
+    """
+    if "/" in name or "%" in name:
+        name = _NOT_IN_A_NAME.sub(_escaped, name)
+    return f"{folder}/{name}" if folder else name
+
+
+def safe_child_path(path: str) -> str:
+    """A path that `child_path` made, as a safe path: each name as in `safe_segment`."""
+    if "%" not in path:
+        return safe_path(path)
+    names = [_NAME_ESCAPE.sub(_decoded, segment) for segment in path.split("/")]
+    return _within_limit([safe_segment(name) for name in names], path.rpartition("/")[0])
 
 
 def safe_segment(segment: str) -> str:

@@ -14,7 +14,7 @@ from .claims import Claims, Place
 from .config import Config, Resource
 from .ledger import Ledger, Todo
 from .models import File, Task
-from .names import by_id, safe_path, safe_segment
+from .names import by_id, safe_child_path, safe_path, safe_segment
 
 FETCH, MOVE, UNCHANGED = "fetch", "move", "unchanged"
 NO_ADDRESS, NO_CHECKSUM = "no address", "no checksum"
@@ -40,7 +40,7 @@ def desired_path(resource: Resource, file: File) -> str:
             f"{file.drive_id}/{file.file_id}" if file.drive_id else file.file_id, file.name
         )
     if file.path:
-        return safe_path(file.path)
+        return safe_child_path(file.path) if file.path_is_joined else safe_path(file.path)
     return safe_segment(file.name or file.file_id)  # a name may have slashes of its own
 
 

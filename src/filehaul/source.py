@@ -3,7 +3,8 @@
 `rest_api_source` takes dlt's config, `file_source` filehaul's (a path, YAML or dict). Resources
 that filehaul's engine can list are listed by it, as Arrow; the others go to dlt's `rest_api`
 as they are. A source keeps no ledger: every run loads what it lists, deletes nothing, and takes
-no bytes (`filehaul.sync` does). A watermark stands in dlt's resource state, with the package.
+no bytes (`filehaul.sync` does). A watermark or change token stands in dlt's resource state, with
+the package.
 """
 
 from __future__ import annotations
@@ -19,10 +20,13 @@ from .errors import ConfigError, VendorError
 from .fields import Rows, Shape
 from .http import Clock
 from .increment import Increment, StateMarks
-from .listing import Listing
+from .listing import Lister, feed_lister, lister
+from .listing.feed import token_of, token_text
 from .paths import record_path
+from .told import meaning_of
 
 _ROWS = 10_000
+_FEED = "filehaul_changes"
 
 
 def rest_api_source(
@@ -98,7 +102,15 @@ def _resource(config: Config, resource: Resource, clock: Clock | None) -> Any:
             increment = Increment(config, resource, marks, datetime.now(timezone.utc))
         asked = resource if increment is None else increment.resource
         with connect(config, clock) as http, hints_unsaid(resource.name):
-            yield from _tables(Listing(asked, config.client, http), shape, increment)
+            if not resource.has_feed:
+                yield from _tables(lister(asked, config.client, http), asked, shape, increment)
+                return
+            state = dlt.current.resource_state()
+            listing = feed_lister(resource, config.client, http, _token(config, resource, state))
+            yield from _tables(listing, resource, shape, increment)
+            if listing.final is not None:  # dlt keeps it if it loads the rows
+                token = token_text(listing.final)
+                state[_FEED] = {"meaning": meaning_of(config, resource), "token": token}
 
     disposition: Any = resource.disposition
     if isinstance(resource.write_disposition, dict) and resource.says_disposition:
@@ -113,6 +125,12 @@ def _resource(config: Config, resource: Resource, clock: Clock | None) -> Any:
     )
 
 
+def _token(config: Config, resource: Resource, state: dict[str, Any]) -> str | int | None:
+    """The change token of the last run that was loaded."""
+    kept = state.get(_FEED) or {}
+    return token_of(kept["token"]) if kept.get("meaning") == meaning_of(config, resource) else None
+
+
 def _known_types(schema: Any, table: str) -> dict[str, str]:
     """Column types from earlier runs, so that they stay."""
     columns = schema.tables.get(table, {}).get("columns", {})
@@ -123,7 +141,9 @@ def _known_types(schema: Any, table: str) -> dict[str, str]:
     }
 
 
-def _tables(listing: Listing, shape: Shape, increment: Increment | None) -> Iterator[Any]:
+def _tables(
+    listing: Lister, resource: Resource, shape: Shape, increment: Increment | None
+) -> Iterator[Any]:
     """A listing as Arrow tables of ten thousand rows."""
     from dlt.common.storages.load_package import load_package_state
 
@@ -131,7 +151,7 @@ def _tables(listing: Listing, shape: Shape, increment: Increment | None) -> Iter
     from .load.signed import without_signatures
 
     load_id = str(load_package_state()["load_id"])
-    content = listing.resource.content
+    content = resource.content
     address = record_path(content.url_field) if content and content.url_field else None
     rows = Rows()
 
@@ -147,7 +167,7 @@ def _tables(listing: Listing, shape: Shape, increment: Increment | None) -> Iter
     for page in listing:
         before = len(rows.records)
         records = page.records if increment is None else increment.kept(page.records)
-        shape.keyed(rows, records, page.number)
+        shape.keyed(rows, records, page.number, page.folder)
         _refuse(rows)
         without_signatures(rows.records[before:], address)
         if len(rows.records) >= _ROWS:
@@ -163,7 +183,7 @@ def _unread(rows: Rows, shape: Shape, increment: Increment) -> Rows:
     """Where rows are appended: those that an earlier run has not."""
     if not increment.appends:
         return rows
-    hashes = shape.hashes(rows.records)
+    hashes = shape.hashes(rows.records, rows.folders)
     numbers = increment.new(hashes)
     increment.note(rows.records, hashes)
     return rows.only(numbers)

@@ -53,10 +53,13 @@ class Told:
     def lister(self, http: Http) -> Lister:
         """What is asked: the change feed where there is one, from the last token on."""
         resource = self.resource
+        # Rows that are gone are told by a listing that proves that it saw all that are not.
+        prove = resource.disposition == "merge"
         if not resource.has_feed:
-            return lister(resource, self.client, http)
+            return lister(resource, self.client, http, prove=prove)
         held = self.ledger.changes.held(resource.name, self.meaning) if self.may_go_on else None
-        return feed_lister(resource, self.client, http, None if held is None else token_of(held))
+        token = None if held is None else token_of(held)
+        return feed_lister(resource, self.client, http, token, prove=prove)
 
     # -- files that are gone ---------------------------------------------------------------
 
@@ -181,6 +184,7 @@ def meaning_of(config: Config, resource: Resource) -> str:
 
 
 def _confirm(config: Config, resource: Resource) -> int:
-    """Complete listings that must miss a file: numbered pages may shift, and nobody sees it."""
+    """Complete listings that must miss a file: where rows can shift, or files move, unseen."""
     block = resource.endpoint.paginator or config.client.paginator
-    return 2 if block is not None and block.type == "page_number" else 1
+    shifts = resource.walk is not None or (block is not None and block.type == "page_number")
+    return 2 if shifts else 1

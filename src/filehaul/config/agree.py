@@ -10,10 +10,12 @@ from ..errors import ConfigError
 from ..templates import braces
 from .base import spelled
 from .sync_agree import agree_on_sync
+from .walk import FOLDER_ID, texts
 
 if TYPE_CHECKING:
     from . import Config
     from .resource import Resource
+    from .walk import Walk
 
 _KEY_TYPES = "file_id, drive_id, path or another text"
 _NOT_KEYS = frozenset({"size", "created_at", "modified_at", "is_trashed", "checksum"})
@@ -27,6 +29,9 @@ def agree(config: Config) -> None:
         place = f"the resource {resource.name!r} in {config.source}"
         agree_on_sync(resource, place)
         _keys(resource, place)
+        if resource.walk is not None:
+            _walk(resource, resource.walk, place)
+            _walk_alone(resource, place)
         _changes(resource, place)
         if resource.content is not None:
             _content(config, resource, place)
@@ -155,6 +160,46 @@ def _keys(resource: Resource, place: str) -> None:
                 where=f"fields of {place}",
                 hint=f"add {key}: where it stands in the vendor's record",
             )
+
+
+def _walk(resource: Resource, walk: Walk, place: str) -> None:
+    """The folder's id goes into every request, and the first one has an address."""
+    endpoint = resource.endpoint
+    elsewhere = [text for block in (endpoint.params, endpoint.json_body) for text in texts(block)]
+    if FOLDER_ID not in walk.path and not any(FOLDER_ID in text for text in elsewhere):
+        raise ConfigError(
+            "every folder would be asked for in the same words",
+            where=f"walk.path of {place}",
+            hint=f"put {FOLDER_ID} into it, into endpoint.params or into endpoint.json: "
+            f"/folders/{FOLDER_ID}/items",
+        )
+    in_path = FOLDER_ID in walk.path.partition("?")[0]
+    for root in walk.root:
+        if root.id == "" and root.path is None and in_path:
+            raise ConfigError(
+                "an empty root has no address: walk.path has the folder's id in it",
+                where=f"walk.root of {place}",
+                hint="the vendor's docs name the root's id, often 0 or root; else {id: \"\", path}",
+            )
+
+
+def _walk_alone(resource: Resource, place: str) -> None:
+    """What asks for a part of the files only does not lead through all folders."""
+    if resource.changes is not None and (resource.fields is None or resource.fields.path is None):
+        raise ConfigError(
+            "walk with changes: a feed does not tell in which folder a file is, so paths would be "
+            "lost",
+            where=f"changes of {place}",
+            hint="map fields.path if the vendor's records have a path; else drop one of the two",
+        )
+    watermark = resource.watermark
+    if watermark is not None and watermark.start_param is not None:
+        raise ConfigError(
+            "walk with incremental.start_param: a folder that has not changed would not be listed, "
+            "and what is in it never found",
+            where=f"incremental of {place}",
+            hint="drop start_param: rows below the watermark are then left out after they came",
+        )
 
 
 def _changes(resource: Resource, place: str) -> None:

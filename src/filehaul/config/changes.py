@@ -8,32 +8,15 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from .base import Model, Path
+from .match import Match
 
-_Scalar = bool | int | float | str
 _Method = Literal["GET", "POST"]
 
 
-class Deleted(Model):
+class Deleted(Match):
     """What a record looks like whose file is gone."""
 
-    path: Path = Field(description="where the record says it")
-    equals: _Scalar | Annotated[tuple[_Scalar, ...], Field(min_length=1)] | None = Field(
-        None, description="it is gone if this stands there, or one of these"
-    )
-    exists: bool | None = Field(
-        None, description="instead: true: gone if anything but null stands there; false: if not"
-    )
     reason: Literal["removed", "trashed"] = Field("removed", description="for delete_reason")
-
-    @model_validator(mode="after")
-    def _one_test(self) -> Deleted:
-        if (self.equals is None) == (self.exists is None):
-            raise PydanticCustomError(
-                "deleted",
-                "takes either equals or exists, as in {example}",
-                {"example": "{path: removed, equals: true}"},
-            )
-        return self
 
 
 def one_or_many(value: Any) -> Any:

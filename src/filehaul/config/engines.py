@@ -15,8 +15,12 @@ _DLT_DISPOSITIONS = frozenset({"skip", "scd2", "insert-only", "cdc"})
 _PLACES = ("path", "params", "json", "headers")
 _PARENT = re.compile(r"\{\s*(?:resources|incremental)\.")
 _PARENT_NAME = re.compile(r"\{\s*resources\.([^.{}]+)\.")
-OUR_KEYS = frozenset({"changes", "content", "deleted", "deletes", "fields", "raw", "sync_type"})
+OUR_KEYS = frozenset(
+    {"changes", "content", "deleted", "deletes", "fields", "raw", "sync_type", "walk"}
+)
 """The keys of a resource that only filehaul's engine honours."""
+OUR_ENDPOINT_KEYS = frozenset({"if_no_array", "page_array"})
+"""The keys of an endpoint that only filehaul's engine honours."""
 _NAME_ONE = "name one: paginator: {type: offset, limit: 100}, or single_page"
 
 
@@ -127,7 +131,7 @@ def check_for_dlt(block: dict[str, Any], reason: str, place: str) -> None:
     endpoint = block.get("endpoint")
     endpoint = endpoint if isinstance(endpoint, dict) else {}
     asked = [key for key in sorted(OUR_KEYS) if block.get(key)]
-    asked += ["endpoint.page_array"] if endpoint.get("page_array") else []
+    asked += [f"endpoint.{key}" for key in sorted(OUR_ENDPOINT_KEYS) if endpoint.get(key)]
     if isinstance(endpoint.get("data_selector"), (list, tuple)):
         asked.append("endpoint.data_selector as a list")
     for key in asked:
@@ -141,4 +145,4 @@ def check_for_dlt(block: dict[str, Any], reason: str, place: str) -> None:
 
 def known_to_dlt() -> tuple[frozenset[str], frozenset[str]]:
     """The keys of a resource, and of its endpoint, that dlt's engine takes."""
-    return known_keys(Resource) - OUR_KEYS, known_keys(Endpoint) - {"page_array"}
+    return known_keys(Resource) - OUR_KEYS, known_keys(Endpoint) - OUR_ENDPOINT_KEYS

@@ -108,6 +108,11 @@ def _short_forms(definitions: dict[str, Any]) -> None:
         "anyOf": [{"$ref": "#/$defs/Endpoint"}, {"type": "string"}],
         "description": "where the listing is had; as a string: its path",
     }
+    root = definitions["Walk"]["properties"]["root"]
+    one = {"anyOf": [{"type": "string"}, {"type": "integer"}, {"$ref": "#/$defs/Root"}]}
+    root["anyOf"] = [*one["anyOf"], {"type": "array", "items": one, "minItems": 1}]
+    for key in ("type", "items", "minItems"):
+        del root[key]
     deletes = own["deletes"]
     own["deletes"] = {
         "anyOf": [{"enum": ["soft", "hard", "none"]}, {"$ref": "#/$defs/Deletes"}],

@@ -121,6 +121,50 @@ class CursorPaginator(_Sends):
     has_more_path: _HasMore = None
 
 
+class ContinuationPaginator(_Sends):
+    """The pages after the first are another request, to another path, with a page token."""
+
+    sends = ("cursor",)
+
+    type: Literal["continuation"]
+    path: str = Field(min_length=1, description="of the following pages, below base_url")
+    method: Literal["GET", "POST"] = Field("POST", description="of the following pages")
+    cursor_path: Path = Field("cursor", description="where the page token stands in an answer")
+    cursor_body_path: str | None = Field(
+        None, description="its place in the JSON body of the next request; default: cursor"
+    )
+    cursor_param: str | None = Field(None, description="instead: the query parameter's name")
+    has_more_path: _HasMore = None
+    params: dict[str, Any] = Field(
+        default_factory=dict,
+        repr=False,
+        description="of the following pages; the endpoint's own are for the first one",
+    )
+    json_body: dict[str, Any] = Field(
+        default_factory=dict,
+        alias="json",
+        repr=False,
+        description="of the following pages, beside the page token",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_the_body(cls, value: Any) -> Any:
+        places = ("cursor_param", "cursor_body_path")
+        if isinstance(value, dict) and all(value.get(place) is None for place in places):
+            place = "cursor_param" if value.get("method") == "GET" else "cursor_body_path"
+            return {**value, place: "cursor"}
+        return value
+
+    @model_validator(mode="after")
+    def _has_a_body(self) -> ContinuationPaginator:
+        if self.method == "GET" and (self.json_body or self.cursor_body_path is not None):
+            raise PydanticCustomError(
+                "no_body", "a GET has no body: give cursor_param, or method: POST"
+            )
+        return self
+
+
 class JsonLinkPaginator(Model):
     """The next page's URL stands in the answer."""
 
@@ -154,6 +198,7 @@ Paginator = Annotated[
     OffsetPaginator
     | PageNumberPaginator
     | CursorPaginator
+    | ContinuationPaginator
     | JsonLinkPaginator
     | HeaderLinkPaginator
     | HeaderCursorPaginator

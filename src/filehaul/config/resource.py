@@ -12,6 +12,7 @@ from .changes import Changes, Deleted, one_or_many
 from .model import Content, Fields
 from .paginators import Paginator
 from .sync_types import DISPOSITIONS, WITH_TOMBSTONES, Deletes, Incremental, SyncType
+from .walk import Walk
 
 _Key = Annotated[str, Field(min_length=1)]
 
@@ -63,6 +64,11 @@ class Endpoint(Model):
     page_array: Path | None = Field(
         None, description="the page's own array, where data_selector filters it"
     )
+    if_no_array: Literal["error", "null_is_empty", "missing_is_empty"] = Field(
+        "error",
+        description="what an answer without its array of records is: an error; an empty page "
+        "where the array is null; an empty page also where it is missing (and no error is named)",
+    )
     paginator: Paginator | None = None
     incremental: Incremental | None = Field(None, description="list only what has changed")
 
@@ -81,6 +87,9 @@ class Resource(Model):
 
     name: str = Field(description="also the table's name")
     endpoint: Endpoint
+    walk: Walk | None = Field(
+        None, description="list folder by folder; endpoint then says how a folder is read"
+    )
     primary_key: _Key | tuple[_Key, ...] | None = Field(
         None, description="the column, or columns, that identify a file"
     )

@@ -9,7 +9,15 @@ from pydantic_core import PydanticCustomError
 
 from ..errors import ConfigError
 from .base import is_object, name_problem, refuse_unknown, spelled
-from .engines import OUR_KEYS, check_for_dlt, dlt_reason, is_dlt_resource, known_to_dlt, parents
+from .engines import (
+    OUR_ENDPOINT_KEYS,
+    OUR_KEYS,
+    check_for_dlt,
+    dlt_reason,
+    is_dlt_resource,
+    known_to_dlt,
+    parents,
+)
 from .explain import explain
 from .model import OUR_TABLES
 from .resource import Resource, bound, merged
@@ -88,6 +96,12 @@ def _ours(
         resource = Resource.model_validate(full)
     except ValidationError as problem:
         raise explain(problem, source, block, place, defaults) from None
+    if resource.walk is not None and _has_path(block):
+        raise ConfigError(
+            "walk.path says what is asked; endpoint.path beside it would never be",
+            where=f"{place}.endpoint.path in {source}",
+            hint="drop it; an address of the root's own goes to walk.root: {id, path}",
+        )
     try:
         endpoint = bound(full["endpoint"])
     except ValueError as problem:
@@ -101,13 +115,19 @@ def _ours(
     return Resource.model_validate({**full, "endpoint": endpoint})
 
 
+def _has_path(block: dict[str, Any]) -> bool:
+    """Whether the resource itself, and not the defaults of all, names its endpoint's path."""
+    endpoint = block.get("endpoint")
+    return isinstance(endpoint, str) or (isinstance(endpoint, dict) and bool(endpoint.get("path")))
+
+
 def _check_defaults(defaults: dict[str, Any], source: str) -> None:
     """Misspelt keys, also where no resource of ours would show them."""
     endpoint = defaults.get("endpoint")
     resource_keys, endpoint_keys = known_to_dlt()
     _refuse(defaults, resource_keys | OUR_KEYS, "resource_defaults", source)
     if isinstance(endpoint, dict):
-        _refuse(endpoint, endpoint_keys | {"page_array"}, "resource_defaults.endpoint", source)
+        _refuse(endpoint, endpoint_keys | OUR_ENDPOINT_KEYS, "resource_defaults.endpoint", source)
 
 
 def _check_keys(full: dict[str, Any], place: str, source: str) -> None:

@@ -52,6 +52,12 @@ def _incremental(resource: Resource, place: str) -> None:
             where=f"sync_type of {place}",
             hint="changes: {start: …, path: …, token_param: …, final_path: …}",
         )
+    if block is not None and resource.has_feed:
+        raise ConfigError(
+            "changes and incremental both say what has changed",
+            where=f"incremental of {place}",
+            hint="keep changes: it tells of deletions too",
+        )
     if block is not None and sync not in ("incremental", "incremental_append", "history"):
         raise ConfigError(
             f"the sync type {sync} lists everything, and incremental only what has changed",

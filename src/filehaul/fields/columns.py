@@ -13,6 +13,7 @@ NEUTRAL_TYPES: dict[str, str] = {
     "file_id": TEXT,
     "file_name": TEXT,
     "path": TEXT,
+    "path_complete": BOOL,
     "kind": TEXT,
     "parent_id": TEXT,
     "drive_id": TEXT,
@@ -142,6 +143,15 @@ class Columns:
         """This column has this type from now on."""
         column.type = type_
         self.note(column.name, type_)
+
+    def settle(self, name: str, type_: str) -> str:
+        """The type of a column that we fill too, this one if it is new: it waits for no value."""
+        type_ = self.types.get(name, type_)
+        self.note(name, type_)
+        for column in self.all:
+            if column.name == name and column.type is None:
+                column.type = type_
+        return type_
 
     def note(self, name: str, type_: str) -> None:
         """There is a column of this name and type."""

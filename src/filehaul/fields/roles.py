@@ -17,12 +17,13 @@ from ..config import Resource
 from ..config.base import spelled
 from ..config.model import FieldSource
 from ..json_text import dumps, mended
-from ..models import File
+from ..models import File, Folder
 from ..names import url_segment
 from ..paths import MISSING, RecordPath, key_path, record_path
 from ..templates import pieces
 from .codecs import CODECS, Convert, UnfitError, checksum_hex, size, text
 from .columns import plain_name
+from .places import Places
 
 _USUAL = {
     "file_id": ("file_id", "id"),
@@ -102,9 +103,10 @@ class Roles:
     address: tuple[tuple[str, _Braces | None], ...] = ()
     url_field: RecordPath | None = None
     chosen: Mapping[str, str] = field(default_factory=dict)
+    places: Places | None = None
 
-    def file(self, key: str, record: Mapping[str, Any]) -> File:
-        """The record as a `File`."""
+    def file(self, key: str, record: Mapping[str, Any], folder: Folder | None = None) -> File:
+        """The record as a `File`. ``folder``: where a walk found it."""
         of = {name: get(record) for name, get in self.roles.items()}
         checksum: dict[str, str] = {}
         for algorithm, get in self.checksums.items():
@@ -112,21 +114,29 @@ class Roles:
             if isinstance(value, str) and (plain := checksum_hex(algorithm, value)) is not None:
                 checksum[algorithm] = plain
         file_id = of.get("file_id")
+        path = _text_or_none(of.get("path"))
+        is_joined = False
+        if path is None and folder is not None and self.places is not None:
+            path, _ = self.places.path(folder, record, key)
+            is_joined = True
         return File(
             resource=self.resource,
             key=key,
             file_id=key if file_id in (None, "") else text(file_id),
             drive_id=text(of.get("drive_id") or ""),
             name=_text_or_none(of.get("name")),
-            path=_text_or_none(of.get("path")),
+            path=path,
             size=of.get("size"),
             checksum=checksum,
             fingerprint=fingerprint(checksum, of),
             version=_text_or_none(of.get("version")),
+            path_is_joined=is_joined,
         )
 
     def is_file(self, record: Mapping[str, Any]) -> bool:
-        """Whether the record has bytes; only a ``kind`` that says folder says no."""
+        """Whether the record has bytes; only a folder has none: by ``kind``, or to a walk."""
+        if self.places is not None and self.places.is_folder(record):
+            return False
         kind = self.roles["kind"](record) if "kind" in self.roles else None
         return not (isinstance(kind, str) and kind.lower() in _FOLDERS)
 
@@ -201,7 +211,8 @@ def roles_of(resource: Resource, sample: Mapping[str, Any] | None = None) -> Rol
         for literal, name in pieces(content.path):
             address.append((literal, None if name is None else _address(resource, name)))
     url_field = record_path(content.url_field) if content and content.url_field else None
-    return Roles(resource.name, roles, checksums, tuple(address), url_field, chosen)
+    places = None if resource.walk is None else Places(resource)
+    return Roles(resource.name, roles, checksums, tuple(address), url_field, chosen, places)
 
 
 def _usual(

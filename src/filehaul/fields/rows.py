@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..models import Folder
 from ..redact import redact
 from .codecs import text
 
@@ -28,13 +29,21 @@ class Reject:
 
 @dataclass
 class Rows:
-    """Records of one stretch of a listing that have a usable key, side by side with the keys."""
+    """Records of one stretch of a listing that have a usable key, side by side with the keys.
+
+    ``folders``: where each was found; empty where no folders are walked.
+    """
 
     keys: list[str] = field(default_factory=list)
     records: list[dict[str, Any]] = field(default_factory=list)
     pages: list[int] = field(default_factory=list)
     addresses: list[str | None] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
+    folders: list[Folder] = field(default_factory=list)
+
+    def folder(self, number: int) -> Folder | None:
+        """Where this record was found; None where no folders are walked."""
+        return self.folders[number] if self.folders else None
 
     def only(self, numbers: list[int]) -> Rows:
         """Some of them, with no rejects yet."""
@@ -42,6 +51,7 @@ class Rows:
             [self.keys[n] for n in numbers],
             [self.records[n] for n in numbers],
             [self.pages[n] for n in numbers],
+            folders=[self.folders[n] for n in numbers] if self.folders else [],
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,20 @@ from ..checksums import STRENGTH
 from ..config import Resource
 from ..config.model import FieldSource
 from ..json_text import dumps
+from ..models import Folder
 from ..paths import MISSING, RecordPath, record_path
-from .codecs import CODECS, CONVERTERS, JSON, TEXT, Convert, UnfitError, checksum_hex, size
+from .codecs import (
+    BIGINT,
+    BOOL,
+    CODECS,
+    CONVERTERS,
+    JSON,
+    TEXT,
+    Convert,
+    UnfitError,
+    checksum_hex,
+    size,
+)
 from .columns import (
     NEUTRAL_TYPES,
     SEED_TYPES,
@@ -26,6 +39,7 @@ from .columns import (
     plain_name,
 )
 from .keys import Keys
+from .places import Places
 from .rows import Reject, Rows, snippet
 
 if TYPE_CHECKING:
@@ -34,6 +48,7 @@ if TYPE_CHECKING:
 __all__ = ["NEUTRAL_TYPES", "SEED_TYPES", "Reject", "Rows", "Shape", "arrow", "arrow_type"]
 
 RAW = "raw"
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
 
 
 class Shape:
@@ -54,6 +69,9 @@ class Shape:
         self.columns = Columns(naming, dict(known or {}))
         self._checksums: list[tuple[str, RecordPath, Convert | None]] = []
         self._salt = b""
+        self._places = None if resource.walk is None else Places(resource)
+        if self._places is not None and not self.neutral:
+            self.columns.reserved |= {"path_complete"}
         if self.neutral:
             self._neutral_columns()
         self._keys = Keys(resource.keys, self.columns, self.neutral)
@@ -95,9 +113,16 @@ class Shape:
 
     # -- rows ------------------------------------------------------------------------------
 
-    def keyed(self, rows: Rows, records: list[Any], page: int) -> None:
-        """Add a page's records to ``rows``, those without a usable key to its rejects."""
+    def keyed(
+        self, rows: Rows, records: list[Any], page: int, folder: Folder | None = None
+    ) -> None:
+        """Add a page's records to ``rows``, those without a usable key to its rejects.
+
+        ``folder``: whose content the page is.
+        """
         self._keys.add(rows, records, page)
+        if folder is not None:
+            rows.folders += [folder] * (len(rows.records) - len(rows.folders))
 
     def key_of(self, ids: Sequence[Any]) -> str:
         """The key of a file that is told by its ids alone, in the primary key's order.
@@ -106,8 +131,21 @@ class Shape:
         """
         return self._keys.of(ids)
 
-    def hashes(self, records: list[dict[str, Any]]) -> list[bytes]:
-        """16 bytes a record that change when its row would: what the ledger compares."""
+    def hashes(self, records: list[dict[str, Any]], folders: Sequence[Folder] = ()) -> list[bytes]:
+        """16 bytes a record that change when its row would: what the ledger compares.
+
+        ``folders``: where each was found, if folders were walked: one that was renamed changes
+        the rows of all that is in it.
+        """
+        found = self._hashes(records)
+        if not folders:
+            return found
+        return [
+            hashlib.blake2b(one + folder.mark, digest_size=16).digest()
+            for one, folder in zip(found, folders)
+        ]
+
+    def _hashes(self, records: list[dict[str, Any]]) -> list[bytes]:
         if not self.neutral or self.resource.raw:
             return [_hash(record, self._salt) for record in records]
         paths = [column.path for column in self.columns.all]
@@ -139,6 +177,8 @@ class Shape:
             self._fill(column, rows, arrays)
         if self._checksums:
             self._fill_checksums(rows, arrays)
+        if self._places is not None and rows.folders:
+            self._fill_places(self._places, rows, arrays)
         if self.neutral and self.resource.raw:
             arrays[RAW] = arrow([CONVERTERS[JSON](record) for record in rows.records], JSON)
         for name, (type_, values) in extra.items():
@@ -207,6 +247,38 @@ class Shape:
         values = [None if name is None else found[name] for name, found in zip(names, chosen)]
         arrays["checksum"] = arrow(values, TEXT)
         arrays["checksum_algorithm"] = arrow(names, TEXT)
+
+    def _fill_places(self, places: Places, rows: Rows, arrays: dict[str, Any]) -> None:
+        """Where the records were found, where they do not say it themselves."""
+        found = [
+            places.path(folder, record, key)
+            for folder, record, key in zip(rows.folders, rows.records, rows.keys)
+        ]
+        said = self._fill_gaps("path", [path for path, _ in found], arrays)
+        complete = [whole or own for (_, whole), own in zip(found, said)]
+        self._fill_gaps("path_complete", complete, arrays)
+        self._fill_gaps("parent_id", [folder.folder_id for folder in rows.folders], arrays)
+        if self.neutral:
+            kinds = arrays["kind"].to_pylist() if "kind" in arrays else ["file"] * len(found)
+            is_folder = map(places.is_folder, rows.records)
+            arrays["kind"] = arrow(
+                ["folder" if yes else kind for yes, kind in zip(is_folder, kinds)], TEXT
+            )
+
+    def _fill_gaps(self, name: str, values: list[Any], arrays: dict[str, Any]) -> list[bool]:
+        """These values where the column has none; which rows have one of the record's own."""
+        usual = BOOL if name == "path_complete" else TEXT
+        type_ = self.columns.settle(name, usual)
+        given = arrays[name].to_pylist() if name in arrays else [None] * len(values)
+        own = [value is not None and value != "" for value in given]
+        if type_ == BIGINT:  # ids are numbers to the vendor, so here too
+            values = [int(one) if _WHOLE.fullmatch(one) else None for one in values]
+        elif type_ != usual:
+            return own  # the vendor means something else by this name
+        if not all(own):
+            kept = zip(own, given, values)
+            arrays[name] = arrow([one if has else value for has, one, value in kept], type_)
+        return own
 
     def checksums(self, record: dict[str, Any]) -> dict[str, str]:
         """The record's checksums as ``{algorithm: lowercase hex}``; what is none is left out."""

@@ -59,12 +59,15 @@ class Loop:
             self._fill(requests)
             for slot, code, words in self.multi.finished():
                 self._land(slot, code, words)
+            told = bool(self.ready)
             while self.ready:
                 yield self.ready.popleft()
                 self.held = False
                 # The caller may have taken its time: keep the pipes full before the next one.
                 self._fill(requests)
                 self.multi.kick()
+            if told:
+                continue  # a near server has answered in that kick: no socket would tell of it
             if not self.multi.in_flight:
                 if self.stop is not None:
                     raise self.stop

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from typing import TYPE_CHECKING
 
 from ..config import Resource
 from ..config.model import Client
@@ -17,10 +18,12 @@ from ..errors import FilehaulError
 from ..http import Http
 from ..models import Page
 from ..paths import MISSING, record_path
-from . import Lister
 from .feed import Feed, Token, conceal_token
 from .identity import Identity
 from .netting import Netting
+
+if TYPE_CHECKING:
+    from . import Lister
 
 
 class Changes:
@@ -55,6 +58,17 @@ class Changes:
             return "the change feed gave its final token"
         own = self.full.how
         return f"the change token had expired: {own}" if self.expired else own
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether rows that shifted underneath would have been seen; a feed has none that do."""
+        return self.full.overlaps if self.is_full else True
+
+    @property
+    def total(self) -> int | None:
+        """Of the full listing. None: what a feed tells of is not what a listing counts."""
+        plain = self.block.start.path is not None and not self.resource.deleted
+        return self.full.total if self.is_full and plain else None
 
     def __iter__(self) -> Iterator[Page]:
         if self.token is not None:
@@ -163,6 +177,16 @@ class Netted:
     def how(self) -> str:
         """How it knows that it is whole."""
         return self.full.how
+
+    @property
+    def overlaps(self) -> bool:
+        """Whether rows that shifted underneath would have been seen."""
+        return self.full.overlaps
+
+    @property
+    def total(self) -> int | None:
+        """None: the vendor counts the deletions too."""
+        return None
 
 
 def _netted(netting: Netting, pages: Iterable[Page]) -> Iterator[Page]:

@@ -20,8 +20,8 @@ from ..models import Page
 from ..pagination.asking import has_more
 from ..paths import MISSING, record_path
 from ..redact import conceal, excerpt, redact
-from . import address, with_params, with_values
 from .answers import Answers
+from .questions import address, with_params, with_values
 
 Token = str | int
 _MOST_MARKS = 1_000_000
@@ -50,7 +50,7 @@ class Feed:
         start = self.block.start
         assert start.path is not None
         assert start.token_path is not None
-        url = with_params(address(self.client.base_url, start.path), start.params)
+        url = with_params(address(self.client, start.path), start.params)
         response = self._ask(url, start.method, start.json_body)
         try:
             answer = loads(response.body, response.headers.get("content-type", ""))
@@ -130,7 +130,7 @@ class Feed:
             else:
                 assert block.token_body_path is not None
                 body = with_values(body or {}, ((block.token_body_path, token),))
-            url = with_params(address(self.client.base_url, block.path), params)
+            url = with_params(address(self.client, block.path), params)
         response = self._ask(url, block.method, body)
         page = self._answers.page(response.body, response.headers, response.url)
         return Page(number, page.records, page.size, page.body, page.headers, page.url)

@@ -25,7 +25,7 @@ class Identity:
         id_paths: Sequence[str] = (),
         location_path: str | None = None,
     ) -> None:
-        self._tests = [_Test(block) for block in deleted]
+        self._deleted = deleted
         if id_paths:
             self._readers = [_reader(record_path(path)) for path in id_paths]
         else:
@@ -52,9 +52,9 @@ class Identity:
 
     def gone(self, record: Any) -> str | None:
         """``removed`` or ``trashed`` where the record says so; None: the file is there."""
-        for test in self._tests:
-            if test.holds(record):
-                return test.reason
+        for block in self._deleted:
+            if block.holds(record):
+                return block.reason
         return None
 
     def location(self, record: Any) -> str | None:
@@ -68,31 +68,6 @@ class Identity:
 def ids_text(ids: Ids) -> str:
     """One text for one file: 1 and "1" are the same id."""
     return dumps([one if isinstance(one, str) else str(one) for one in ids]).decode()
-
-
-class _Test:
-    def __init__(self, block: Deleted) -> None:
-        self.reason = block.reason
-        self.path = record_path(block.path)
-        self.exists = block.exists
-        wanted = block.equals if isinstance(block.equals, tuple) else (block.equals,)
-        self.wanted = frozenset(map(_word, wanted))
-
-    def holds(self, record: Any) -> bool:
-        found = self.path.one(record)
-        there = found is not MISSING and found is not None
-        if self.exists is not None:
-            return there == self.exists
-        return there and not isinstance(found, (dict, list)) and _word(found) in self.wanted
-
-
-def _word(value: Any) -> str:
-    """A value as the config or the vendor writes it: true and "true" are one."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value)
 
 
 def _reader(path: RecordPath) -> Callable[[Any], Any]:

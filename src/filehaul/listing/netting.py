@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import Any
 
 from ..json_text import dumps, loads
-from ..models import Deletion, Page
+from ..models import Deletion, Folder, Page
 from .identity import Identity, ids_text
 
 _SCHEMA = """
@@ -24,7 +24,7 @@ CREATE TABLE words (
 );
 CREATE INDEX words_located ON words (location) WHERE location IS NOT NULL;
 CREATE TABLE places (number INTEGER PRIMARY KEY, location TEXT NOT NULL UNIQUE, reason TEXT);
-CREATE TABLE urls (page INTEGER PRIMARY KEY, url TEXT NOT NULL);
+CREATE TABLE pages (page INTEGER PRIMARY KEY, url TEXT NOT NULL, folder BLOB);
 """
 # "0" is the character after "/".
 _BELOW = "(location = :place OR (location > :place || '/' AND location < :place || '0'))"
@@ -41,13 +41,19 @@ class Netting:
         self.identity = identity
         self.select = select
         self.number = 0
+        self._waiting: list[tuple[Any, ...]] = []
         self.db = sqlite3.connect("", isolation_level=None)  # a nameless file, gone with us
         self.db.executescript(_SCHEMA)
         self.db.execute("BEGIN")
 
     def add(self, page: Page) -> None:
         """One page as it came."""
-        self.db.execute("INSERT OR REPLACE INTO urls VALUES (?, ?)", (page.number, page.url))
+        folder = page.folder and dumps(
+            [page.folder.folder_id, page.folder.path, page.folder.path_complete]
+        )
+        self.db.execute(
+            "INSERT OR REPLACE INTO pages VALUES (?, ?, ?)", (page.number, page.url, folder)
+        )
         for change in page.records:
             self.number += 1
             reason = self.identity.gone(change)
@@ -56,11 +62,18 @@ class Netting:
             if reason is not None and ids is None and location is not None:
                 self._leave(location, reason)
             else:
-                self._say(change, page.number, ids, reason, location)
+                self._waiting.append(self._word(change, page.number, ids, reason, location))
+        self._write()
 
-    def _say(
+    def _write(self) -> None:
+        self.db.executemany(
+            "INSERT OR REPLACE INTO words VALUES (?, ?, ?, ?, ?, ?, ?)", self._waiting
+        )
+        self._waiting.clear()
+
+    def _word(
         self, change: Any, page: int, ids: Any, reason: str | None, location: str | None
-    ) -> None:
+    ) -> tuple[Any, ...]:
         """The last word about one file; a record that does not say about which stays as it is."""
         file = f"\0{self.number}" if ids is None else ids_text(ids)
         gone = reason is not None and ids is not None
@@ -68,21 +81,19 @@ class Netting:
         if not gone:
             record = dumps(change if self.select is None else self.select(change))
         names = None if ids is None else dumps(list(ids))
-        self.db.execute(
-            "INSERT OR REPLACE INTO words VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                self.number,
-                file,
-                page,
-                record,
-                names,
-                reason if gone else None,
-                None if gone else location,
-            ),
+        return (
+            self.number,
+            file,
+            page,
+            record,
+            names,
+            reason if gone else None,
+            None if gone else location,
         )
 
     def _leave(self, location: str, reason: str) -> None:
         """All that is at a place, or below it, goes: what was told before, and what others know."""
+        self._write()
         self.db.execute(
             "UPDATE words SET record = NULL, reason = :reason, location = NULL"
             f" WHERE record IS NOT NULL AND ids IS NOT NULL AND {_BELOW}",
@@ -103,8 +114,11 @@ class Netting:
         for batch in self._batches(query):
             for page, rows in groupby(batch, key=itemgetter(1)):
                 records = [loads(record) for _, _, record in rows]
-                url = self.db.execute("SELECT url FROM urls WHERE page = ?", (page,)).fetchone()[0]
-                yield Page(page, records, len(records), None, {}, url)
+                url, where = self.db.execute(
+                    "SELECT url, folder FROM pages WHERE page = ?", (page,)
+                ).fetchone()
+                folder = None if where is None else Folder(*loads(where))
+                yield Page(page, records, len(records), None, {}, url, folder=folder)
 
     def _batches(self, query: str) -> Iterator[list[tuple[Any, ...]]]:
         after = 0

@@ -18,9 +18,11 @@ class Ask:
     """One question for a page: what it adds to the endpoint's own parameters.
 
     ``body``: (dotted path, value) pairs to set in the JSON body. ``url`` replaces the endpoint's
-    address altogether. ``token`` is what must not come twice. The last three are what the
-    listing has shown so far, and no part of the question: the vendor's own ``total``, the largest
-    ``step``, and how many pages in a row were ``empty``.
+    address altogether; ``path`` and ``method`` replace path, method, parameters and body.
+    ``token`` is what must not come twice. The rest is what the listing has shown so far, and no
+    part of the question: the vendor's own ``total``, the largest ``step``, how many pages in a row
+    were ``empty``, the largest page (``widest``), the one before (``before``), how many ``rows``
+    came, and whether the first row of this page should be known already (``overlaps``).
     """
 
     params: tuple[tuple[str, str], ...] = ()
@@ -28,18 +30,26 @@ class Ask:
     url: str | None = None
     token: str | None = None
     position: int = 0
+    path: str | None = None
+    method: str | None = None
     total: int | None = field(default=None, compare=False)
     step: int = field(default=0, compare=False)
     empty: int = field(default=0, compare=False)
+    widest: int = field(default=0, compare=False)
+    before: int = field(default=0, compare=False)
+    rows: int = field(default=0, compare=False)
+    overlaps: bool = field(default=False, compare=False)
 
 
 class Paging(Protocol):
     """The seam for every paginator.
 
     ``sure_of_total``: its guesses may go as far ahead as they like from the first page on.
+    ``counts``: it finds pages by counting, so rows that come and go shift those behind them.
     """
 
     sure_of_total: ClassVar[bool]
+    counts: ClassVar[bool]
 
     def first(self) -> Ask:
         """The first question."""
@@ -52,6 +62,12 @@ class Paging(Protocol):
 
     def ended_by(self, ask: Ask, status: int) -> bool:
         """Whether a refusal with this status only says that ``ask`` is past the end."""
+
+    def ended_by_repeat(self, ask: Ask) -> bool:
+        """Whether a page that came before only says that ``ask`` is past the end."""
+
+    def end(self, ask: Ask, page: Page) -> str:
+        """How it is known that the listing ended with this page, in words."""
 
     def doubt(self, ask: Ask, page: Page) -> str | None:
         """Why the listing that ended with this page may not be whole; None: nothing says so."""

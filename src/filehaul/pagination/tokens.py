@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ..errors import VendorError
 from ..models import Page
@@ -18,6 +18,8 @@ class _Sequential:
     """What paginators share that learn the next question only from the page before."""
 
     sure_of_total: ClassVar[bool] = False
+    counts: ClassVar[bool] = False
+    has_more_path: str | None = None  # of those that have one
 
     def ahead(self, ask: Ask) -> Ask | None:  # noqa: ARG002 - the seam's shape
         """Not to be guessed."""
@@ -26,6 +28,16 @@ class _Sequential:
     def ended_by(self, ask: Ask, status: int) -> bool:  # noqa: ARG002
         """A refusal is a refusal."""
         return False
+
+    def ended_by_repeat(self, ask: Ask) -> bool:  # noqa: ARG002
+        """A page that comes again is a circle."""
+        return False
+
+    def end(self, ask: Ask, page: Page) -> str:  # noqa: ARG002
+        """The vendor says so, or says nothing of a next page."""
+        if has_more(page, self.has_more_path) is False:
+            return "the vendor said that nothing follows"
+        return "no next page was named"
 
     def doubt(self, ask: Ask, page: Page) -> str | None:  # noqa: ARG002
         """No page token came: that is the end."""
@@ -48,28 +60,86 @@ class Cursor(_Sequential):
 
     def after(self, ask: Ask, page: Page) -> Ask | None:
         """With the page token that came, if one came."""
-        more = has_more(page, self.has_more_path)
-        if more is False or (page.size == 0 and self.stop_after_empty_page):
+        if page.size == 0 and self.stop_after_empty_page:
             return None
-        token = record_path(self.cursor_path).one(page.body)
-        if not token:
-            if more:
-                raise VendorError(
-                    f"the vendor says that more follows, and gives no page token "
-                    f"({self.cursor_path!r})",
-                    where=redact(page.url),
-                    hint="check cursor_path and has_more_path",
-                )
+        token = _token(page, self.cursor_path, self.has_more_path)
+        if token is None:
             return None
-        if isinstance(token, (bool, dict, list)):
-            raise VendorError(
-                f"{self.cursor_path!r} holds {type(token).__name__}, not a page token",
-                where=redact(page.url),
-                hint="check cursor_path",
-            )
         asked = sent(self.cursor_param, self.cursor_body_path, token)
         empty = 0 if page.size else ask.empty + 1
         return Ask(**asked, token=str(token), position=ask.position + 1, empty=empty)
+
+    def end(self, ask: Ask, page: Page) -> str:
+        """An empty page is the end where the config says so."""
+        if page.size == 0 and self.stop_after_empty_page:
+            return "an empty page"
+        return super().end(ask, page)
+
+
+@dataclass(frozen=True)
+class Continuation(_Sequential):
+    """The pages after the first are another question: its own path, method and body."""
+
+    path: str
+    method: str = "POST"
+    params: Mapping[str, Any] = field(default_factory=dict)
+    json_body: Mapping[str, Any] = field(default_factory=dict)
+    cursor_path: str = "cursor"
+    cursor_param: str | None = None
+    cursor_body_path: str | None = "cursor"
+    has_more_path: str | None = None
+
+    def first(self) -> Ask:
+        """The endpoint itself."""
+        return Ask()
+
+    def after(self, ask: Ask, page: Page) -> Ask | None:
+        """The other question, with the page token that came."""
+        token = _token(page, self.cursor_path, self.has_more_path)
+        if token is None:
+            return None
+        asked = sent(self.cursor_param, self.cursor_body_path, token)
+        return Ask(
+            (*_pairs(self.params), *asked.get("params", ())),
+            (*self.json_body.items(), *asked.get("body", ())),
+            path=self.path,
+            method=self.method,
+            token=str(token),
+            position=ask.position + 1,
+            empty=0 if page.size else ask.empty + 1,
+        )
+
+
+def _pairs(params: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    words = {True: "true", False: "false"}
+    return tuple(
+        (name, words[value] if isinstance(value, bool) else str(value))
+        for name, value in params.items()
+        if value is not None
+    )
+
+
+def _token(page: Page, cursor_path: str, has_more_path: str | None) -> str | int | float | None:
+    """The page token in the answer; None: nothing follows. Raises VendorError."""
+    more = has_more(page, has_more_path)
+    if more is False:
+        return None
+    token = record_path(cursor_path).one(page.body)
+    if not token:
+        if more:
+            raise VendorError(
+                f"the vendor says that more follows, and gives no page token ({cursor_path!r})",
+                where=redact(page.url),
+                hint="check cursor_path and has_more_path",
+            )
+        return None
+    if isinstance(token, (str, int, float)) and not isinstance(token, bool):
+        return token
+    raise VendorError(
+        f"{cursor_path!r} holds {type(token).__name__}, not a page token",
+        where=redact(page.url),
+        hint="check cursor_path",
+    )
 
 
 @dataclass(frozen=True)
@@ -173,3 +243,7 @@ class SinglePage(_Sequential):
     def after(self, ask: Ask, page: Page) -> Ask | None:  # noqa: ARG002 - the seam's shape
         """Nothing follows."""
         return None
+
+    def end(self, ask: Ask, page: Page) -> str:  # noqa: ARG002
+        """As the config says."""
+        return "one page is all there is"

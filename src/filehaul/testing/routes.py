@@ -18,7 +18,8 @@ from filehaul.testing.content import content
 from filehaul.testing.files import Entry
 from filehaul.testing.grants import Grants
 from filehaul.testing.options import Options
-from filehaul.testing.shelf import Shelf
+from filehaul.testing.shelf import Page, Shelf
+from filehaul.testing.tree import Tree
 
 TOKEN_PATH = "/oauth/token"
 SIGNED_PREFIX = "/signed/"
@@ -36,6 +37,7 @@ class Routes:
         self,
         options: Options,
         shelf: Shelf,
+        tree: Tree,
         grants: Grants,
         own_origin: Callable[[], str],
         signed_origin: Callable[[], str],
@@ -44,10 +46,12 @@ class Routes:
         self._own_origin = own_origin
         self._options = options
         self._shelf = shelf
+        self._tree = tree
         self._grants = grants
         self._key = secrets.token_bytes(32)
         self._signed_origin = signed_origin
         self._files_path = f"{options.api_prefix}/files"
+        self._folders_path = f"{options.api_prefix}/folders/"
         self._changes_path = f"{options.api_prefix}/changes"
         self._before, self._between, self._after = _page_parts(options)
         self._spare, self._refilled = options.rate_limit or 0.0, time.monotonic()
@@ -64,14 +68,17 @@ class Routes:
             return self._grants.answer(request)
         is_signed = path.startswith(SIGNED_PREFIX)
         is_files = path == self._files_path or path.startswith(self._files_path + "/")
+        is_folder = path.startswith(self._folders_path)
         is_feed = path in (self._changes_path, f"{self._changes_path}/start")
-        if not is_signed and not is_files and not is_feed:
+        if not (is_signed or is_files or is_folder or is_feed):
             return problem(404, "not_found", f"There is nothing at {path}.")
         refusal = self._refusal(request, ask_token=not is_signed)
         if refusal:
             return refusal
         if path == self._files_path:
             return self._listing(request)
+        if is_folder:
+            return self._folder(request)
         if is_feed:
             cap = self._options.page_cap
             return feed_answer(self.changes, request, self._changes_path, cap, self._own)
@@ -121,16 +128,34 @@ class Routes:
         return 0.0
 
     def _listing(self, request: RecordedRequest) -> Answer:
-        query = request.query
         try:
-            offset = _number(query, "offset", 0, least=0)
-            limit = _number(query, "limit", self._options.page_cap, least=1)
-            since = _moment(query.get("modified_since"))
+            offset, limit = self._stretch(request)
+            since = _moment(request.query.get("modified_since"))
         except ValueError as error:
             return problem(400, "invalid_parameter", str(error))
         if offset == 0:
             self._shelf.rescan()
-        page = self._shelf.page(offset, min(limit, self._options.page_cap), since)
+        return self._page(self._shelf.page(offset, limit, since))
+
+    def _folder(self, request: RecordedRequest) -> Answer:
+        segment, _, verb = request.path[len(self._folders_path) :].partition("/")
+        if verb != "items":
+            return problem(404, "not_found", f"There is nothing at {request.path}.")
+        try:
+            page = self._tree.page(unquote(segment), *self._stretch(request))
+        except ValueError as error:
+            return problem(400, "invalid_parameter", str(error))
+        if page is None:
+            return problem(404, "not_found", f"There is no folder {unquote(segment)!r}.")
+        return self._page(page)
+
+    def _stretch(self, request: RecordedRequest) -> tuple[int, int]:
+        """Offset and number of rows, as asked for; ValueError."""
+        query, cap = request.query, self._options.page_cap
+        offset = _number(query, "offset", 0, least=0)
+        return offset, min(_number(query, "limit", cap, least=1), cap)
+
+    def _page(self, page: Page) -> Answer:
         total = str(page.total).encode() if self._between else b""
         body = b"".join((self._before, page.rows, self._between, total, self._after))
         answer = Answer(200, {"Content-Type": "application/json"}, body)

@@ -52,6 +52,7 @@ class Shelf:
         self._pages: dict[tuple[int, int], bytes] = {}
         self._pages_size = 0
         self._filtered: dict[datetime, list[Key]] = {}
+        self.version = 0  # larger after each change
         self.rescan()
 
     def rescan(self) -> None:
@@ -63,6 +64,7 @@ class Shelf:
             self._entries = {key: found[key] for key in found if key not in self._removed}
             self._order = list(self._entries)
             self._filtered.clear()
+            self.version += 1
 
     def put(self, file: FakeFile) -> None:
         """Add a file at the end, or replace the one of its id in its place."""
@@ -83,6 +85,7 @@ class Shelf:
             for file in files:
                 self._entries[file.file_id] = self._put[file.file_id] = Entry(file)
             self._order = list(self._entries)
+            self.version += 1
 
     def remove(self, file_id: str) -> None:
         """Take a file away; KeyError if there is none of this id."""
@@ -174,7 +177,12 @@ class Shelf:
             self._pages[offset, limit] = page
             self._pages_size += len(page)
 
+    def generated_row(self, number: int) -> bytes:
+        """The record of a generated file as JSON."""
+        return self._generated.row(number)
+
     def _forget_pages(self) -> None:
+        self.version += 1
         self._pages.clear()
         self._pages_size = 0
         self._filtered.clear()

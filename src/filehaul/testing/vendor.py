@@ -21,6 +21,7 @@ from filehaul.testing.routes import TOKEN_PATH, Routes
 from filehaul.testing.scripts import Script, Scripts
 from filehaul.testing.server import Server, listen, origin_of
 from filehaul.testing.shelf import FilesView, Shelf
+from filehaul.testing.tree import GeneratedTree, Name, PathTree
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -41,9 +42,11 @@ class FakeVendor:
     ``GET /v1/files/{id}`` and below it ``/content`` (Range, If-Range, ETag), ``/link``
     (``{"location": signed URL}``), ``/redirect`` (302 to the signed URL); ``GET /signed/{id}``,
     which takes no Authorization header and refuses one. ``modified_since`` keeps files modified
-    at that time or later, and none whose ``modified_at`` is null. ``GET /v1/changes/start`` and
-    ``GET /v1/changes?token=&limit=`` are a change feed of what `put`, `trash` and `remove` do
-    (:mod:`filehaul.testing.changes`).
+    at that time or later, and none whose ``modified_at`` is null.
+    ``GET /v1/folders/{id}/items?offset=&limit=``, the files (``type: file``, no path) and folders
+    (``type: folder``) directly in a folder, from root ``0`` down, as the files' paths have them.
+    ``GET /v1/changes/start`` and ``GET /v1/changes?token=&limit=`` are a change feed of what `put`,
+    `trash` and `remove` do (:mod:`filehaul.testing.changes`).
 
     ``options`` are the options in force. ``traffic`` counts connections (made, open now, most at
     once) and requests in flight. ``errors`` holds exceptions of the vendor itself or of a hook:
@@ -87,7 +90,33 @@ class FakeVendor:
         vendor._set_up(Options(**options), None, (n, size, null_every))
         return vendor
 
-    def _set_up(self, options: Options, scanned: Scan | None, made: tuple[int, int, int]) -> None:
+    @classmethod
+    def of_tree(
+        cls,
+        folders: int,
+        files: int,
+        size: int = 0,
+        *,
+        fan_out: int = 10,
+        **options: Unpack[OptionArguments],
+    ) -> Self:
+        """A vendor of generated folders ``dir-1`` …, each with so many files of ``size`` bytes.
+
+        Each folder, and the root ``0``, holds up to ``fan_out`` folders. Ten thousand of them cost
+        no memory until asked for.
+        """
+        vendor = cls.__new__(cls)
+        made = (folders * files, size, 0)
+        vendor._set_up(Options(**options), None, made, (folders, files, fan_out))
+        return vendor
+
+    def _set_up(
+        self,
+        options: Options,
+        scanned: Scan | None,
+        made: tuple[int, int, int],
+        tree: tuple[int, int, int] | None = None,
+    ) -> None:
         self.options = options
         self.errors: list[Exception] = []
         self.traffic = Traffic()
@@ -99,8 +128,15 @@ class FakeVendor:
         self._shelf = Shelf(shape, Generated(shape, *made), scanned)
         client = Client(options.client_id, options.client_secret, options.token_style)
         self._grants = Grants(client, options.token_ttl)
+        self._paths = PathTree(self._shelf)
+        generated = tree and GeneratedTree(self._shelf, *tree)
         self._routes = Routes(
-            options, self._shelf, self._grants, lambda: self.base_url, lambda: self.other_url
+            options,
+            self._shelf,
+            generated or self._paths,
+            self._grants,
+            lambda: self.base_url,
+            lambda: self.other_url,
         )
         self._scripts = Scripts()
         self._journal = Journal(options.log)
@@ -221,6 +257,27 @@ class FakeVendor:
             raise KeyError(file_id)
         record = dict(self._shelf.shape.record(entry))
         return {"file_id": file_id, "removed": False, "file": record}
+
+    # Its folders -------------------------------------------------------------------------------
+
+    def folder_id(self, path: str) -> str:
+        """The id of the folder that the files' paths call so; of the root (empty path) ``0``."""
+        return self._paths.folder_id(path)
+
+    def put_folder(self, path: str) -> None:
+        """Add a folder; it may stay empty."""
+        self._paths.put(path)
+
+    def rename_folder(self, path: str, name: Name) -> None:
+        """Give a folder another name, any text; None is null, ``...`` leaves the key out.
+
+        Its id stays, and here it keeps being called by the files' paths.
+        """
+        self._paths.rename(path, name)
+
+    def link_folder(self, path: str, into: str, name: str | None = None) -> None:
+        """Show a folder in one more folder: under two parents, or in a circle."""
+        self._paths.link(path, into, name)
 
     # What goes wrong ---------------------------------------------------------------------------
 

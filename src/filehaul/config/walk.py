@@ -1,0 +1,125 @@
+"""A listing by folder: which folders there are, and what to ask for the content of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field, StrictInt, StrictStr, field_validator
+from pydantic_core import PydanticCustomError
+
+from ..json_text import mended
+from ..paths import MISSING, key_path, record_path
+from ..templates import braces
+from .base import Model, Path
+from .match import Match
+
+if TYPE_CHECKING:
+    from .resource import Resource
+
+FOLDER_ID = "{folder_id}"
+_NAMES = ("file_name", "name", "filename")
+
+
+class Root(Model):
+    """A folder that a walk begins with."""
+
+    id: StrictInt | StrictStr = Field(description="what is put in for {folder_id}")
+    name: str | None = Field(
+        None, min_length=1, description="begins every path; left out: of one root nothing does"
+    )
+    path: str | None = Field(
+        None, min_length=1, description="the address of this folder, where it is another one"
+    )
+
+
+class Walk(Model):
+    """Folder by folder, from the root down. Names in here are the vendor's."""
+
+    root: tuple[Root, ...] = Field(
+        min_length=1, description="the id of the first folder, {id, name, path}, or a list of these"
+    )
+    path: str = Field(
+        min_length=1,
+        description="the address of a folder's content, below base_url; {folder_id} is put in, "
+        "here, in endpoint.params or in endpoint.json",
+    )
+    folder: Match = Field(description="which records are folders")
+    id_path: Path | None = Field(
+        None, description="a folder's id in its record; default: as fields.file_id, else id"
+    )
+    name_path: Path | None = Field(
+        None, description="a name in its record; default: as fields.file_name, else name"
+    )
+    max_depth: int = Field(
+        100, ge=0, le=10_000, description="levels below the root; deeper folders are not listed"
+    )
+
+    @field_validator("root", mode="before")
+    @classmethod
+    def _short_forms(cls, value: Any) -> Any:
+        given = value if isinstance(value, (list, tuple)) else [value]
+        for one in given:
+            if isinstance(one, bool) or not isinstance(one, (int, str, dict, Root)):
+                raise PydanticCustomError(
+                    "root",
+                    "must be a folder's id, {long}, or a list of these",
+                    {"long": "{id, name, path}"},
+                )
+        return [{"id": one} if isinstance(one, (int, str)) else one for one in given]
+
+    @field_validator("path")
+    @classmethod
+    def _only_the_folder(cls, value: str) -> str:
+        for name in braces(value):
+            if name != "folder_id":
+                raise ValueError(f"{{{name}}} is not known here: it takes {FOLDER_ID} alone")
+        return value
+
+
+class FolderMarks:
+    """What a walk reads in a record: whether it is a folder, its id and its name."""
+
+    def __init__(self, resource: Resource) -> None:
+        assert resource.walk is not None
+        walk, fields = resource.walk, resource.fields
+        self.rule = walk.folder
+        id_path = walk.id_path or (fields and fields.file_id and fields.file_id.path)
+        self.id_path = record_path(id_path) if id_path else key_path("id")
+        name_path = walk.name_path or (fields and fields.file_name and fields.file_name.path)
+        self._name_paths = [record_path(name_path)] if name_path else list(map(key_path, _NAMES))
+
+    def is_folder(self, record: Any) -> bool:
+        """Whether the walk goes into it."""
+        return isinstance(record, dict) and self.rule.holds(record)
+
+    def folder_id(self, record: Any) -> str | int | None:
+        """The folder's id as the vendor has it; None: nothing that could be asked for."""
+        found = self.id_path.get(record)
+        if isinstance(found, float) and found.is_integer():
+            found = int(found)
+        if isinstance(found, bool) or not isinstance(found, (str, int)) or found == "":
+            return None
+        return found if isinstance(found, int) else mended(found)
+
+    def name(self, record: Any) -> str | None:
+        """Its name; None where it has none, or an empty one."""
+        for path in self._name_paths:
+            found = path.get(record)
+            if isinstance(found, int) and not isinstance(found, bool):
+                return str(found)
+            if found is not MISSING and isinstance(found, str) and found:
+                return mended(found)
+        return None
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Every text in a value that could have braces."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for one in value.values():
+            yield from texts(one)
+    elif isinstance(value, (list, tuple)):
+        for one in value:
+            yield from texts(one)
