@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from filehaul.fields import BIGINT, BOOL, DOUBLE, JSON, TEXT, TIMESTAMP
@@ -184,6 +184,7 @@ KINDS = {TEXT: str, BIGINT: int, DOUBLE: float, BOOL: bool, TIMESTAMP: datetime,
 
 
 @given(st.sampled_from(sorted(c.CONVERTERS)), ANY)
+@example("double", 10**400)
 def test_a_converter_gives_its_type_or_says_no(type_, value):
     """Every value: the column's type, or UnfitError. Text and JSON take everything."""
     try:

@@ -148,7 +148,10 @@ def double(value: Any) -> float:
     """A finite number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise UnfitError(f"{type(value).__name__} where a number should be")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number beyond all fractions
+        number = math.inf
     if not math.isfinite(number):
         raise UnfitError("not a finite number")
     return number

@@ -58,6 +58,7 @@ class Share:
         self.catalogue = catalogue
         self.left = catalogue.spool.rows
         self._tables = catalogue.spool.tables(catalogue.types)
+        self._rest: Any = None  # of a table that the last package had no room for
 
     @property
     def is_too_large(self) -> bool:
@@ -68,7 +69,9 @@ class Share:
         """The next package's tables."""
         room = PACKAGE_ROWS if self.is_too_large else self.left
         while room > 0:
-            table = next(self._tables)
+            table = next(self._tables) if self._rest is None else self._rest
+            self._rest = table.slice(room) if table.num_rows > room else None
+            table = table.slice(0, room)
             room -= table.num_rows
             self.left -= table.num_rows
             yield table
