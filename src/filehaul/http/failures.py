@@ -45,6 +45,7 @@ _WORDS = {
     pycurl.E_SEND_ERROR: "the connection broke while the question went out",
     pycurl.E_BAD_CONTENT_ENCODING: "the answer is not compressed as it says",
 }
+_ANSWER_KEPT = 64 * 1024
 _TEMPORARY_STATUSES = frozenset({408, 425, 429})
 
 
@@ -110,7 +111,14 @@ def refusal(
         )
     else:
         hint = "check path and parameters of this request, and what the account may see"
-    return AnswerError(message, status=status, temporary=temporary, where=where, hint=hint)
+    return AnswerError(
+        message,
+        status=status,
+        temporary=temporary,
+        where=where,
+        hint=hint,
+        answer=body[:_ANSWER_KEPT],
+    )
 
 
 def defect(problem: Exception) -> FilehaulError:
