@@ -160,8 +160,8 @@ class Life:
         """One run, and what must hold after it."""
         if how.startswith("refused"):
             late = [Fault.latency(0)] if how == "refused late" else []
-            # Twice: the first refusal may mean that pages cannot overlap, and is asked about again.
-            self.vendor.script("/v1/files", *late, Fault.status(400), Fault.status(400))
+            # All that follow: of one refusal it asks again, as pages may not be able to overlap.
+            self.vendor.script("/v1/files", *late, *[Fault.status(400)] * 30)
         self.tables.broken = how == "broken load"
         before = [dict(row) for row in self.rows()]
         ended = False
