@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from . import listing, startup, transfer
+from . import listing, scale, startup, transfer
 from .figures import Table, markdown, ratio
 from .measure import MEBI, BenchError, say
 
-PARTS = ("transfer", "listing", "startup")
+PARTS = ("transfer", "listing", "scale", "startup")
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -46,6 +46,8 @@ def tables(given: argparse.Namespace) -> Iterator[Table]:
         for latency in (0.0, 0.03):
             work = listing.Work(100_000 // tenth, latency)
             yield listing.measure(work, given.rounds, given.dlt_rounds)
+    if "scale" in parts:
+        yield scale.measure(1_000_000 // tenth, given.dlt_rounds)
     if "startup" in parts:
         yield startup.measure(3 * given.rounds)
 

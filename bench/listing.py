@@ -58,7 +58,7 @@ class Work:
 
 def measure(work: Work, rounds: int, dlt_rounds: int) -> Table:
     """One table. dlt takes a minute a round: it may have fewer."""
-    with scratch("list") as room, _vendor(work) as url:
+    with scratch("list") as room, vendor(work) as url:
         contenders = _contenders(work, url, dlt_rounds)
         say(work.title)
         runs = interleaved(contenders, rounds, room, warm_up=False)
@@ -85,7 +85,7 @@ def _notes(work: Work) -> list[str]:
 
 
 @contextmanager
-def _vendor(work: Work) -> Iterator[str]:
+def vendor(work: Work) -> Iterator[str]:
     """The fake vendor, as a process of its own."""
     command = [sys.executable, "-m", "filehaul.testing", "--records", str(work.records)]
     command += ["--no-auth", "--latency", str(work.latency), "--with-parent"]
@@ -109,7 +109,7 @@ def _vendor(work: Work) -> Iterator[str]:
 
 
 def _contenders(work: Work, url: str, dlt_rounds: int) -> list[Contender]:
-    whole = _whole(work)
+    check = whole(work)
 
     def sync(folder: Path) -> Sequence[str]:
         config = {"name": "bench", **plain.config(url, work.concurrency)}
@@ -120,30 +120,30 @@ def _contenders(work: Work, url: str, dlt_rounds: int) -> list[Contender]:
         return lambda _folder: [sys.executable, "-m", "bench.plain", *end]
 
     return [
-        Contender("filehaul", "filehaul sync", sync, whole, _listing_rate),
+        Contender("filehaul", "filehaul sync", sync, check, _listing_rate),
         Contender(
             "filehaul in a dlt pipeline",
             "pipeline.run(filehaul.rest_api_source(…))",
             pipeline("filehaul"),
-            whole,
+            check,
         ),
         Contender(
             "dlt",
             "pipeline.run(rest_api_source(…)), plain dlt",
             pipeline("dlt"),
-            whole,
+            check,
             env=_PLAIN_ENV,
             most_rounds=dlt_rounds,
         ),
         Contender(
             "pages",
             f"the pages alone, curl --parallel, {work.concurrency} at most",
-            lambda folder: _pages(work, url, folder),
+            lambda folder: pages(work, url, folder),
         ),
     ]
 
 
-def _pages(work: Work, url: str, folder: Path) -> Sequence[str]:
+def pages(work: Work, url: str, folder: Path) -> Sequence[str]:
     """What the server itself can do."""
     config = folder / "list"
     with config.open("w") as file:
@@ -157,7 +157,9 @@ def _pages(work: Work, url: str, folder: Path) -> Sequence[str]:
     ]
 
 
-def _whole(work: Work) -> Callable[[Path], None]:
+def whole(work: Work) -> Callable[[Path], None]:
+    """Checks that every record is in the table, once."""
+
     def check(folder: Path) -> None:
         command = [sys.executable, "-c", _COUNT, str(folder / "bench.duckdb")]
         asked = subprocess.run(command, check=False, capture_output=True, text=True)
