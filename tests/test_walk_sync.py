@@ -349,6 +349,29 @@ def test_a_dlt_source_walks_too(vendor):
     assert len(rows) == 6
 
 
+def test_check_goes_down_to_the_first_file():
+    """A root that has folders alone: fields and content are looked at where there is a file, and
+    folders are not held against the fields.
+    """
+    with FakeVendor([FakeFile("f", "x.txt", path="a/b/x.txt", content=b"x")], auth=False) as deep:
+        config = config_of(deep, fields=FIELDS, content={"path": "/v1/files/{file_id}/content"})
+        findings = list(check({**config, "sink": "copy"}))
+    assert all(finding.error is None for finding in findings)
+    said = [finding.text for finding in findings]
+    assert "walk: 1 of 1 records are folders" in said
+    assert not [text for text in said if "suspicious" in text]
+    assert said[-1].startswith("reachable (x.txt); verified by sha256")
+
+
+def test_check_without_any_file():
+    """Empty folders: said, and no failure."""
+    with FakeVendor([], auth=False) as bare:
+        bare.put_folder("a/b")
+        findings = list(check(config_of(bare, fields=FIELDS)))
+    assert all(finding.error is None for finding in findings)
+    assert findings[-1].text == "no file in the first folders: nothing more can be checked"
+
+
 def test_check_says_whether_there_are_folders(vendor):
     """The first page of the root: how many folders the rule finds in it, none is suspicious."""
     said = [finding.text for finding in check(config_of(vendor, fields=FIELDS))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from .pagination.guess import proposal, selector
 from .paths import MISSING, record_path
 from .redact import excerpt, redact
 
+_FOLDERS = 20  # pages of a walk that are looked at for a file
 _FEW = 10  # records are enough to see how a page is mapped
 
 
@@ -110,7 +112,7 @@ def _token(http: Http, config: Config) -> Iterator[Finding]:
 def _resource(http: Http, config: Config, resource: Resource) -> Iterator[Finding]:
     what = f"listing {resource.name}"
     try:
-        page = _one_page(full_lister(resource, config.client, http))
+        first, page = _pages(full_lister(resource, config.client, http), resource)
     except FilehaulError as problem:
         yield _failed(what, problem)
         return
@@ -122,11 +124,17 @@ def _resource(http: Http, config: Config, resource: Resource) -> Iterator[Findin
             f"suspicious: {page.size} records came where {_FEW} were asked for: does the vendor"
             f" know {block.limit_param!r} and {block.offset_param!r}?",
         )
-    if resource.walk is not None and page.records:
-        yield Finding(what, _folders(resource, page))
+    if resource.walk is not None and first.records:
+        yield Finding(what, _folders(resource, first))
+        if all(FolderMarks(resource).is_folder(record) for record in page.records):
+            yield Finding(what, "no file in the first folders: nothing more can be checked")
+            return
+    records = page.records
+    if resource.walk is not None:
+        records = [one for one in records if not FolderMarks(resource).is_folder(one)]
     rows = Rows()
     shape = Shape(resource, str)
-    shape.keyed(rows, page.records, 1, page.folder)
+    shape.keyed(rows, records, 1, page.folder)
     if not rows.records:
         if page.records:
             reason = rows.rejects[0].reason
@@ -198,14 +206,23 @@ def _proposal(http: Http, config: Config, one: DltResource) -> Iterator[Finding]
     )
 
 
-def _one_page(listing: Listing | Walk) -> Page:
+def _pages(listing: Listing | Walk, resource: Resource) -> tuple[Page, Page]:
+    """The first page; and of a walk the first that has a file, among the first few."""
     if isinstance(listing, Listing):
         listing.paging = smaller(listing.paging, _FEW)
     else:
         listing.limit = _FEW
-    for page in listing:
-        return page
-    raise FilehaulError("a listing without a page")
+    first: Page | None = None
+    for page in islice(listing, _FOLDERS):
+        first = first or page
+        if isinstance(listing, Listing):
+            break
+        marks = FolderMarks(resource)
+        if not all(marks.is_folder(record) for record in page.records):
+            return first, page
+    if first is None:
+        raise FilehaulError("a listing without a page")
+    return first, first
 
 
 def _nowhere(resource: Resource, rows: Rows) -> Iterator[tuple[str, str]]:
