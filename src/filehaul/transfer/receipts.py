@@ -110,12 +110,11 @@ def failure(
 
 def refused(receipt: Receipt, problem: FilehaulError) -> Receipt:
     """The bytes came, and the sink will not have this name."""
-    return Receipt(
-        file=receipt.file,
-        target=receipt.target,
+    return receipt._replace(
         status="failed",
-        attempts=receipt.attempts,
-        started_at=receipt.started_at,
+        size=None,
+        sha256=None,
+        verified_by=None,
         finished_at=now(),
         error=problem.message,
         permanent=True,
