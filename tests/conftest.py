@@ -1,4 +1,4 @@
-"""What several test modules start: the destinations."""
+"""What several test modules start: the destinations, and a vendor of pages."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from destinations import Place, place
+from page_vendor import SHARED, Question, vendor_of
 from servers import OutOfReach, postgres
 
 
@@ -40,3 +41,14 @@ def there(
     monkeypatch.chdir(tmp_path)
     with place(request.param, server) as one:
         yield one
+
+
+@pytest.fixture(scope="module")
+def any_vendor() -> Any:
+    """One vendor for many examples; ``SHARED[0]`` answers."""
+
+    def answering(question: Question) -> Any:
+        return SHARED[0](question)
+
+    with vendor_of(answering) as vendor:
+        yield vendor

@@ -123,3 +123,7 @@ def offset_pages(rows: list[Any], cap: int = 100, **more: Any) -> Answering:
         return {"files": rows[start:end], **more}
 
     return answering
+
+
+SHARED: list[Any] = [None]
+"""What answers in fixture ``any_vendor``: one vendor for many examples."""

@@ -15,7 +15,7 @@ from filehaul.connect import connect
 from filehaul.errors import ConfigError, FilehaulError, VendorError
 from filehaul.fields import Rows, Shape
 from filehaul.listing import how_known, lister, short_of_total
-from page_vendor import PageVendor, Question, Raw, listed, listing_of, numbers, vendor_of
+from page_vendor import SHARED, PageVendor, Question, Raw, listed, listing_of, numbers, vendor_of
 
 OFFSET = {"type": "offset", "limit": 100}
 
@@ -211,20 +211,6 @@ def test_records_of_any_shape_are_rows(records):
         table = shape.table(rows)
         assert table.num_rows == len(records)
         assert table.column("file_id").to_pylist() == [f"f{n}" for n in range(len(records))]
-
-
-SHARED: list[Any] = [None]
-
-
-@pytest.fixture(scope="module")
-def any_vendor() -> Any:
-    """One vendor for many examples; ``SHARED[0]`` answers."""
-
-    def answering(question: Question) -> Any:
-        return SHARED[0](question)
-
-    with vendor_of(answering) as vendor:
-        yield vendor
 
 
 BAD = st.sampled_from(

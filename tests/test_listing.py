@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from filehaul.errors import AnswerError
 from filehaul.testing import FakeVendor
 from page_vendor import (
+    SHARED,
     PageVendor,
     Question,
     Raw,
@@ -214,20 +215,6 @@ def test_the_first_question_refused():
         pytest.raises(AnswerError, match="404"),
     ):
         listed(vendor.url, OFFSET)
-
-
-SHARED: list[Any] = [None]
-
-
-@pytest.fixture(scope="module")
-def any_vendor() -> Any:
-    """One vendor for many examples; ``SHARED[0]`` answers."""
-
-    def answering(question: Question) -> Any:
-        return SHARED[0](question)
-
-    with vendor_of(answering) as vendor:
-        yield vendor
 
 
 @settings(max_examples=150, deadline=None)

@@ -5,26 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from page_vendor import PageVendor, Question, numbers, vendor_of
+from page_vendor import SHARED, PageVendor, numbers
 from test_proof import Shifting, run
-
-SHARED: list[Any] = [None]
-
-
-@pytest.fixture(scope="module")
-def any_vendor() -> Any:
-    """One vendor for many examples; ``SHARED[0]`` answers."""
-
-    def answering(question: Question) -> Any:
-        return SHARED[0](question)
-
-    with vendor_of(answering) as vendor:
-        yield vendor
-
 
 CHANGES = st.lists(
     st.tuples(st.integers(2, 25), st.sampled_from(["delete", "insert", "cut"]), st.integers(0, 99)),
