@@ -21,7 +21,7 @@ from .http import Head
 from .models import Task
 from .pieces import Lanes, Pieces, write_all
 from .redact import redact
-from .sink import Folder, trouble
+from .sink import Sink
 
 _GATHER = 1024 * 1024
 _MISMATCHES = 3
@@ -50,7 +50,7 @@ class Download:
     """
 
     def __init__(
-        self, task: Task, sink: Folder, partial: str, meter: Meter, lanes: Lanes | None = None
+        self, task: Task, sink: Sink, partial: str, meter: Meter, lanes: Lanes | None = None
     ) -> None:
         self.task = task
         self.sink = sink
@@ -174,7 +174,7 @@ class Download:
             for chunk in self._inside():
                 write_all(descriptor, chunk)
         except OSError as problem:
-            raise trouble(problem, self.sink.root, inside) from problem
+            raise self.sink.trouble(problem, inside) from problem
         finally:
             os.close(descriptor)
         self._pieces.close()

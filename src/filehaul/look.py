@@ -19,7 +19,7 @@ from .ledger import Ledger, moment
 from .listing import lister
 from .models import Action, File
 from .plan import Planner
-from .sink import Folder
+from .sink import identity_of
 from .spine import state_path
 
 
@@ -58,9 +58,9 @@ def plan(config: Config | Mapping[str, Any] | str | Path) -> Iterator[Action]:
                 if listed.error is not None:
                     raise listed.error
                 yield from _gone(listed, ledger)
-                if loaded.sink is None or resource.content is None:
+                sink = identity_of(loaded)
+                if sink is None or resource.content is None:
                     continue
-                sink = Folder(loaded.sink).identity
                 planner = Planner(
                     loaded,
                     resource,

@@ -15,7 +15,7 @@ from functools import partial
 from queue import Queue
 
 from . import checksums
-from .sink import Folder, trouble
+from .sink import Sink
 
 SMALL = 256 * 1024
 """Bytes: a file below this is written at once when it is whole."""
@@ -87,12 +87,12 @@ class Lane:
 class Pieces:
     """The bytes of one file. ``size``: how many came. ``algorithms``: what they are hashed by.
 
-    Raises what the sink says (`filehaul.sink.trouble`): of what a thread could not write, with the
-    next call.
+    Raises what the sink says (`filehaul.sink.Sink.trouble`): of what a thread could not write, with
+    the next call.
     """
 
     def __init__(
-        self, sink: Folder, name: str, algorithms: Collection[str], lanes: Lanes | None = None
+        self, sink: Sink, name: str, algorithms: Collection[str], lanes: Lanes | None = None
     ) -> None:
         self.size = 0
         self._sink = sink
@@ -222,7 +222,7 @@ class Pieces:
         try:
             yield
         except OSError as problem:
-            raise trouble(problem, self._sink.root, self._name) from problem
+            raise self._sink.trouble(problem, self._name) from problem
 
 
 def write_all(descriptor: int, data: bytes) -> None:

@@ -31,7 +31,7 @@ from .models import Receipt
 from .plan import Planner
 from .report import Report, ResourceReport
 from .signals import interruptible
-from .sink import Folder
+from .sink import Sink, identity_of, sink_of
 from .transfer import Transfers, closed, opened, settle
 from .watch import Watch, Wishes
 
@@ -236,8 +236,7 @@ class _Run:
             return False
         if resource.content is None or self.config.sink is None or not resource.asks_for_changes:
             return True
-        sink = Folder(self.config.sink).identity
-        return not ledger.transfers.unaddressed(resource.name, sink)
+        return not ledger.transfers.unaddressed(resource.name, identity_of(self.config) or "")
 
     # -- load ------------------------------------------------------------------------------
 
@@ -257,15 +256,13 @@ class _Run:
     # -- transfer --------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def _sink(self, ledger: Ledger) -> Iterator[Folder | None]:
+    def _sink(self, ledger: Ledger) -> Iterator[Sink | None]:
         """The sink, opened and settled; None: this config keeps a catalogue only."""
-        root = self.config.sink
-        if root is None or not any(resource.content for resource in self.config.resources):
+        where = hashlib.sha256(str(ledger.path.absolute()).encode()).hexdigest()
+        sink = sink_of(self.config, f"{self.config.name}-{where[:8]}")
+        if sink is None:
             yield None
             return
-        where = hashlib.sha256(str(ledger.path.absolute()).encode()).hexdigest()
-        user = f"{self.config.name}-{where[:8]}"
-        sink = Folder(root, self.config.settings.durable == "power", user, self.config.name)
         try:
             mark = sink.open()
             sink.tidy()  # an earlier run's: their bytes are not gone on with
@@ -276,7 +273,7 @@ class _Run:
             sink.tidy()
             sink.close()
 
-    def _trust(self, sink: Folder, mark: str, ledger: Ledger) -> None:
+    def _trust(self, sink: Sink, mark: str, ledger: Ledger) -> None:
         """Receipts are held to the sink's files if the sink was replaced (another mark), if
         somebody was in it since (another seal), or if the last run did not end as it should.
         """
@@ -296,7 +293,7 @@ class _Run:
                 f"{len(missing):,} files are no longer in the sink: they are fetched again"
             )
 
-    def _transfer(self, http: Http, ledger: Ledger, sink: Folder) -> None:
+    def _transfer(self, http: Http, ledger: Ledger, sink: Sink) -> None:
         opened(ledger, sink, max((listed.number for listed in self.listed), default=0))
         for listed in self.listed:
             resource = listed.catalogue.resource

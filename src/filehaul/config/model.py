@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 from .base import Headers, Line, Model, Path, name_problem, one_line
 from .paginators import Paginator
 
-__all__ = ["Client", "Content", "FieldSource", "Fields", "Model", "Paginator", "name_problem"]
+__all__ = ["Client", "FieldSource", "Fields", "Model", "Paginator", "name_problem"]
 
 OUR_TABLES = frozenset({"transfers", "transfer_errors", "listings", "rejected"})
 _BASE_URL = re.compile(r"https?://[^/\s?#@]+(?:/[^\s?#]*)?\Z", re.IGNORECASE)
@@ -240,24 +240,3 @@ class Fields(Model):
                 known = ", ".join(sorted(SUPPORTED))
                 raise ValueError(f"unknown checksum algorithm {name!r}; known are {known}")
         return value
-
-
-class Content(Model):
-    """How a file's bytes are had, and how they are kept."""
-
-    path: str | None = Field(
-        None, description="address of the bytes; {column} or {path.into.record} is put in"
-    )
-    url_field: Path | None = Field(None, description="instead: the record holds the address")
-    layout: Literal["by_path", "by_id"] = Field(
-        "by_path", description="at the vendor's path below the sink, or under the file's id"
-    )
-    verify: Literal["auto", "checksum", "size", "none"] = Field(
-        "auto", description="auto: by the strongest that the record offers"
-    )
-
-    @model_validator(mode="after")
-    def _one_way(self) -> Content:
-        if (self.path is None) == (self.url_field is None):
-            raise PydanticCustomError("content", "content takes either path or url_field")
-        return self

@@ -9,7 +9,8 @@ from pydantic import Field, field_validator
 
 from .base import Headers, Model, Path, refuse_unknown
 from .changes import Changes, Deleted, one_or_many
-from .model import Content, Fields
+from .content import Content
+from .model import Fields
 from .paginators import Paginator
 from .sync_types import DISPOSITIONS, WITH_TOMBSTONES, Deletes, Incremental, SyncType
 from .walk import Walk

@@ -1,6 +1,6 @@
 """Where bytes land: written under a partial name, verified, and only then under their own.
 
-`Folder` is a folder on a local disk; `Sink` is the seam, for buckets too.
+`Sink` is the seam; `Folder` is one on a local disk. `sink_of` makes the one that a config names.
 """
 
 from __future__ import annotations
@@ -8,16 +8,31 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
+from ..config import Config
+from ..errors import FilehaulError
 from .folder import Folder
-from .trouble import RefusedError, trouble
+from .trouble import RefusedError
 
-__all__ = ["Folder", "RefusedError", "Sink", "trouble"]
+__all__ = ["Folder", "RefusedError", "Sink", "identity_of", "sink_of"]
 
 
 class Sink(Protocol):
-    """Where verified bytes are kept. Paths are relative, safe (`filehaul.names`), with ``/``."""
+    """Where verified bytes are kept. Paths are relative, safe (`filehaul.names`), with ``/``.
+
+    Partials are on a local disk, whatever the sink is. ``identity``: what the ledger calls it.
+    ``disturbed``: somebody changed it while it was in use.
+
+    Raises RefusedError where it will not have one file, SinkError where it is itself in trouble.
+    """
 
     identity: str
+    disturbed: bool
+
+    def open(self) -> str:
+        """Make it ready. Returns its mark: another one means that it was replaced."""
+
+    def seal(self) -> str:
+        """Changes when somebody was in it, as far as that can be seen cheaply."""
 
     def create(self, partial: str) -> int:
         """A descriptor for a new, empty partial."""
@@ -30,6 +45,9 @@ class Sink(Protocol):
 
     def vacant(self, targets: Iterable[str]) -> set[str]:
         """Those of these names at which nothing at all stands."""
+
+    def same(self, one: str, other: str) -> bool:
+        """Whether two names are one file."""
 
     def size(self, target: str) -> int | None:
         """The file's size; None where there is no such file."""
@@ -49,5 +67,31 @@ class Sink(Protocol):
     def tidy(self) -> int:
         """Remove all partials; how many there were."""
 
+    def flush(self) -> None:
+        """What was committed outlives a power failure, where that is asked for."""
+
+    def trouble(self, problem: OSError, partial: str) -> FilehaulError:
+        """What the system says about writing a partial, in words."""
+
     def url(self, target: str) -> str:
         """The file's address for people and tables."""
+
+    def close(self) -> None:
+        """Let go of what is open."""
+
+
+def sink_of(config: Config, user: str = "filehaul") -> Sink | None:
+    """The sink that a config names, not opened yet; None: it keeps a catalogue only.
+
+    ``user``: what tells this run's partials from those of another place with the same connection.
+    """
+    root = config.sink
+    if root is None or not any(resource.content for resource in config.resources):
+        return None
+    return Folder(root, config.settings.durable == "power", user, config.name)
+
+
+def identity_of(config: Config) -> str | None:
+    """What the ledger calls the config's sink; None: it keeps a catalogue only."""
+    sink = sink_of(config)
+    return None if sink is None else sink.identity

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from .. import checksums
-from ..errors import ConfigError, SinkError
+from ..errors import ConfigError, FilehaulError, SinkError
 from .rename import rename_new
 from .trouble import NAME, trouble
 
@@ -328,6 +328,10 @@ class Folder:
         """Force what was committed to the disk, where that is asked for."""
         if self.durable:
             os.sync()
+
+    def trouble(self, problem: OSError, partial: str) -> FilehaulError:
+        """What the system says about writing a partial, in words."""
+        return trouble(problem, self.root, partial)
 
     def url(self, target: str) -> str:
         """A ``file://`` address."""

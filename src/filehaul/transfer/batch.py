@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..ledger import Ledger, micros
 from ..models import File, Receipt
-from ..sink import Folder, RefusedError
+from ..sink import RefusedError, Sink
 from .receipts import recovered, refused
 
 BATCH = 500
@@ -38,7 +38,7 @@ class Batch:
 
     def __init__(
         self,
-        sink: Folder,
+        sink: Sink,
         ledger: Ledger,
         listing: int,
         told: Callable[[Receipt], None],
@@ -163,24 +163,24 @@ class Batch:
         )
 
 
-def clear(ledger: Ledger, sink: Folder) -> None:
+def clear(ledger: Ledger, sink: Sink) -> None:
     """Remove bytes whose files are elsewhere now."""
     for target in ledger.places.leaving(sink.identity):
         sink.remove(target)
     ledger.places.left(sink.identity)
 
 
-def opened(ledger: Ledger, sink: Folder, listing: int) -> None:
+def opened(ledger: Ledger, sink: Sink, listing: int) -> None:
     """From now on bytes may be in the sink that no receipt tells of. ``listing``: the last one."""
     ledger.set_meta(f"open:{sink.identity}", str(listing))
 
 
-def closed(ledger: Ledger, sink: Folder) -> None:
+def closed(ledger: Ledger, sink: Sink) -> None:
     """All receipts are written."""
     ledger.set_meta(f"open:{sink.identity}", "")
 
 
-def settle(ledger: Ledger, sink: Folder) -> None:
+def settle(ledger: Ledger, sink: Sink) -> None:
     """Make good what a kill left: changes under way, and bytes without a receipt."""
     _settle_intents(ledger, sink)
     last = ledger.meta(f"open:{sink.identity}")
@@ -190,7 +190,7 @@ def settle(ledger: Ledger, sink: Folder) -> None:
     clear(ledger, sink)
 
 
-def _recover(ledger: Ledger, sink: Folder, last: int) -> None:
+def _recover(ledger: Ledger, sink: Sink, last: int) -> None:
     """Bytes that came under their own name, when the kill came before their receipt. Where nobody
     can say any more what version they are, they go.
     """
@@ -209,7 +209,7 @@ def _recover(ledger: Ledger, sink: Folder, last: int) -> None:
             ledger.transfers.record([receipt], identity, listing)
 
 
-def _settle_intents(ledger: Ledger, sink: Folder) -> None:
+def _settle_intents(ledger: Ledger, sink: Sink) -> None:
     """Changes that a kill interrupted: the bytes on disk say whether they came about.
 
     Where they are neither the new ones nor those of the receipt for that name, that receipt goes.

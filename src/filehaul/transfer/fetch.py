@@ -16,7 +16,7 @@ from ..ledger import Ledger
 from ..models import File, Receipt, Task
 from ..pieces import Lanes
 from ..plan import MOVE, NO_ADDRESS, NO_CHECKSUM, UNADDRESSED, UNCHANGED, Decision, Planner
-from ..sink import Folder
+from ..sink import Sink
 from .batch import Batch, Change, Point
 from .moves import Moves
 from .receipts import already_there, failure, is_permanent, kept, now
@@ -41,7 +41,7 @@ class Transfers:
     def __init__(
         self,
         http: Http,
-        sink: Folder,
+        sink: Sink,
         ledger: Ledger,
         listing: int,
         *,

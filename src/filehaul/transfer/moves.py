@@ -12,7 +12,7 @@ from ..ledger import Ledger
 from ..models import Receipt, Task
 from ..names import folded
 from ..plan import MOVE, Decision
-from ..sink import Folder
+from ..sink import Sink
 from .batch import Batch, Change
 from .receipts import kept
 
@@ -20,7 +20,7 @@ from .receipts import kept
 class Moves:
     """Carries out one listing's moves. What cannot be moved stays to do: it is fetched."""
 
-    def __init__(self, sink: Folder, ledger: Ledger, batch: Batch) -> None:
+    def __init__(self, sink: Sink, ledger: Ledger, batch: Batch) -> None:
         self.sink = sink
         self.ledger = ledger
         self.batch = batch

@@ -8,7 +8,7 @@ from .. import checksums
 from ..errors import AnswerError, CredentialsError, FilehaulError
 from ..ledger import Ledger
 from ..models import File, Receipt, Task
-from ..sink import Folder
+from ..sink import Sink
 
 _RETRIED = frozenset({401, 408, 425, 429})
 
@@ -35,7 +35,7 @@ def kept(ledger: Ledger, task: Task, moved: bool) -> Receipt:
     )
 
 
-def already_there(sink: Folder, task: Task) -> Receipt | None:
+def already_there(sink: Sink, task: Task) -> Receipt | None:
     """The vendor's checksum knows the bytes at this path: a kill came between rename and receipt,
     or the ledger was lost.
     """
@@ -63,7 +63,7 @@ def already_there(sink: Folder, task: Task) -> Receipt | None:
     )
 
 
-def recovered(sink: Folder, file: File, target: str, unchanged: bool) -> Receipt | None:
+def recovered(sink: Sink, file: File, target: str, unchanged: bool) -> Receipt | None:
     """A receipt for bytes that were verified and committed when a kill came; None: they cannot be
     known for this file's. ``unchanged``: the record is still the one that they were verified by.
     """

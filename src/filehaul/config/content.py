@@ -1,0 +1,31 @@
+"""A resource's ``content``: how its files' bytes are had, and how they are kept."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from .base import Model, Path
+
+
+class Content(Model):
+    """How a file's bytes are had, and how they are kept."""
+
+    path: str | None = Field(
+        None, description="address of the bytes; {column} or {path.into.record} is put in"
+    )
+    url_field: Path | None = Field(None, description="instead: the record holds the address")
+    layout: Literal["by_path", "by_id"] = Field(
+        "by_path", description="at the vendor's path below the sink, or under the file's id"
+    )
+    verify: Literal["auto", "checksum", "size", "none"] = Field(
+        "auto", description="auto: by the strongest that the record offers"
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Content:
+        if (self.path is None) == (self.url_field is None):
+            raise PydanticCustomError("content", "content takes either path or url_field")
+        return self
