@@ -23,7 +23,7 @@ FLOORS: list[list[str]] = [
     ["connect", "listing"],
     ["fields"],
     ["ledger", "sink", "lock"],
-    ["claims", "deletes", "increment", "pieces"],
+    ["claims", "deletes", "increment", "noted", "pieces"],
     ["told"],
     ["plan"],
     ["download"],

@@ -15,12 +15,13 @@ from .fields import TEXT, TIMESTAMP, Reject, Roles, Rows, Shape, roles_of
 from .http import Http
 from .http.origins import resolve
 from .increment import Increment
-from .ledger import FileNote, Ledger, Withheld, micros, moment
+from .ledger import FileNote, Ledger, Withheld, micros
 from .listing import how_known, short_of_total
 from .load import ROW_VERSION, Catalogue, How, Spool
 from .load.signed import without_signatures
 from .load.tombstones import row_version
-from .models import File, ListingSummary, Page
+from .models import ListingSummary, Page
+from .noted import is_noted, now_noted
 from .plan import desired_path
 from .redact import redact
 from .told import Told, is_full
@@ -102,6 +103,7 @@ class Catalogist:
             resource.gone != "none" or resource.content is not None
         )
         self.loads_all = resource.disposition != "merge"
+        self.notes_all = not is_noted(ledger, config, resource)
         self.versions = resource.sync == "history"
 
     def run(self) -> Listed:
@@ -184,8 +186,11 @@ class Catalogist:
             # Rows that were noted before, and not loaded since, had theirs told then.
             new = {rows.keys[number] for number in known.changed}
             rejects = [one for one in rejects if one.record or one.key in new]
+        to_note = known.changed
+        if self.notes_all:
+            to_note = [number for number in range(len(hashes)) if number not in repeated]
         with self.ledger.transaction():
-            self._note(rows, hashes, known.changed, repeated, at)
+            self._note(rows, hashes, to_note, repeated, at)
             self._reject(rejects)
             self._fix_columns()
         self.rows += len(rows.records)
@@ -227,12 +232,16 @@ class Catalogist:
         return rows.rejects if chosen is rows else [*rows.rejects, *chosen.rejects]
 
     def _note(
-        self, rows: Rows, hashes: list[bytes], changed: list[int], repeated: set[int], at: int
+        self, rows: Rows, hashes: list[bytes], to_note: list[int], repeated: set[int], at: int
     ) -> None:
-        """Write down what this listing saw, and what of it has changed."""
+        """Write down what this listing saw; ``to_note``: what the ledger does not know so yet."""
         book, name = self.ledger.files, self.resource.name
-        book.note(name, self.number, [self._file_note(rows, n, hashes[n]) for n in changed], at)
-        others = repeated.union(changed)
+        if self.resource.content is None:  # rows of the catalogue: nothing else is asked of them
+            book.note_rows(name, self.number, [(rows.keys[n], hashes[n]) for n in to_note], at)
+        else:
+            notes = [self._file_note(rows, n, hashes[n]) for n in to_note]
+            book.note(name, self.number, notes, at)
+        others = repeated.union(to_note)
         book.seen(name, self.number, [k for n, k in enumerate(rows.keys) if n not in others])
         if self.resource.content is not None:
             pairs = zip(rows.keys, rows.addresses)
@@ -243,9 +252,6 @@ class Catalogist:
     def _file_note(self, rows: Rows, number: int, row_hash: bytes) -> FileNote:
         assert self.roles is not None
         record = rows.records[number]
-        if self.resource.content is None:  # a row of the catalogue: nothing else is asked of it
-            key = rows.keys[number]
-            return FileNote(File(self.resource.name, key, key), row_hash, is_file=False)
         file = self.roles.file(rows.keys[number], record, rows.folder(number))
         return FileNote(
             file,
@@ -257,8 +263,8 @@ class Catalogist:
     def _table(self, rows: Rows, first_seen: Sequence[int | None], hashes: list[bytes]) -> Any:
         count = len(rows.records)
         nothing: list[Any] = [None] * count
-        extra: dict[str, tuple[str, list[Any]]] = {
-            "first_seen_at": (TIMESTAMP, [moment(seen) for seen in first_seen]),
+        extra: dict[str, tuple[str, Sequence[Any]]] = {
+            "first_seen_at": (TIMESTAMP, first_seen),
             "last_seen_at": (TIMESTAMP, [self.started] * count),
             "deleted_at": (TIMESTAMP, nothing),
             "delete_reason": (TEXT, nothing),
@@ -327,6 +333,8 @@ class Catalogist:
             change_token=token,
         )
         self.ledger.end_listing(self.number, summary)
+        if summary.complete and self.is_full:
+            now_noted(self.ledger, self.config, self.resource)
         ended = error is None and self.listing.doubt is None
         if ended and self.increment is not None:
             with self.ledger.transaction():

@@ -28,6 +28,7 @@ from .ledger import Ledger, Withheld, explained
 from .load import Destination
 from .lock import only_run
 from .models import Receipt
+from .noted import is_noted, reading
 from .plan import Planner
 from .report import Report, ResourceReport
 from .signals import interruptible
@@ -167,12 +168,10 @@ class _Run:
         for resource in self.config.resources:
             if resource.content is None:
                 continue
-            text = f"{self.config.client.base_url}\0{resource.content!r}\0{resource.fields!r}"
-            digest = hashlib.sha256(text.encode()).hexdigest()
-            name = f"content:{resource.name}"
-            if ledger.meta(name) != digest:
+            name, now = f"content:{resource.name}", reading(self.config, resource)
+            if ledger.meta(name) != now:
                 ledger.transfers.ask_again(resource.name)
-                ledger.set_meta(name, digest)
+                ledger.set_meta(name, now)
 
     def _asked(self) -> bool:
         """Whether to stop. `http` asks this twice a second at least: receipts wait no longer."""
@@ -229,13 +228,16 @@ class _Run:
                 self.report.warnings.append(f"{resource.name}: the vendor listed no files")
 
     def _may_go_on_with(self, resource: Resource, ledger: Ledger) -> bool:
-        """Whether what has changed will do: not where files are to be fetched whose addresses were
-        not kept, since they may be credentials. Then all are listed once more.
+        """Whether what has changed will do. All are listed once more where the config wants other
+        bytes than it did, and where files are to be fetched whose addresses were not kept, since
+        they may be credentials.
         """
         if self.wishes.get("full_refresh"):
             return False
         if resource.content is None or self.config.sink is None or not resource.asks_for_changes:
             return True
+        if not is_noted(ledger, self.config, resource):
+            return False
         return not ledger.transfers.unaddressed(resource.name, identity_of(self.config) or "")
 
     # -- load ------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +39,28 @@ VARIANT = "__v_text"
 _ALWAYS_TEXT = frozenset({"name", "title", "filename", "path", "file_path", "full_path"})
 
 
+class Records:
+    """Records, and what they have under one name. Where all have the same names in the same order,
+    as most vendors write them, every column is had in one pass.
+
+    ``kinds``: as many of the records as it takes to see every name.
+    """
+
+    def __init__(self, records: Sequence[dict[str, Any]]) -> None:
+        self.all = self.kinds = records
+        self._columns: dict[str, Sequence[Any]] | None = None
+        if len(set(map(tuple, records))) == 1:
+            self.kinds = records[:1]
+            values = zip(*[record.values() for record in records])
+            self._columns = dict(zip(records[0], values))
+
+    def column(self, name: str) -> Sequence[Any]:
+        """One value a record; None where it has none."""
+        if self._columns is None:
+            return [record.get(name) for record in self.all]
+        return self._columns.get(name) or [None] * len(self.all)
+
+
 @dataclass
 class Column:
     """One column and where its value stands in a record.
@@ -56,14 +78,15 @@ class Column:
     blank: bool = False
     told: bool = False
 
-    def values(self, records: Iterable[dict[str, Any]]) -> list[Any]:
+    def values(self, records: Records) -> Sequence[Any]:
         """The column's values as the vendor has them; None where there is none."""
+        found: Sequence[Any]
         name = plain_name(self.path)
         if name is not None:
-            found = [record.get(name) for record in records]
+            found = records.column(name)
         else:
             get = self.path.get
-            found = [None if (v := get(record)) is MISSING else v for record in records]
+            found = [None if (v := get(record)) is MISSING else v for record in records.all]
         return ["" if value is None else value for value in found] if self.blank else found
 
     def first_type(self, values: Iterable[Any]) -> str | None:
@@ -181,7 +204,7 @@ def arrow_type(type_: str) -> Any:
     }[type_]
 
 
-def arrow(values: list[Any], type_: str) -> Any:
+def arrow(values: Sequence[Any], type_: str) -> Any:
     """An Arrow array of values that fit."""
     import pyarrow as pa
 
@@ -195,7 +218,7 @@ _ONLY = {
 }
 
 
-def arrow_fast(values: list[Any], type_: str) -> Any:
+def arrow_fast(values: Sequence[Any], type_: str) -> Any:
     """The whole column at once by Arrow itself; None where some value needs a closer look."""
     import pyarrow as pa
     import pyarrow.compute as pc

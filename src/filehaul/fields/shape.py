@@ -33,6 +33,7 @@ from .columns import (
     VARIANT,
     Column,
     Columns,
+    Records,
     arrow,
     arrow_fast,
     arrow_type,
@@ -159,22 +160,23 @@ class Shape:
         ]
 
     def table(
-        self, rows: Rows, extra: Mapping[str, tuple[str, list[Any]]] | None = None
+        self, rows: Rows, extra: Mapping[str, tuple[str, Sequence[Any]]] | None = None
     ) -> pa.Table:
         """The rows as an Arrow table in this shape. Values that do not fit go to ``rows.rejects``.
 
-        ``extra``: more columns, as (type, values). A field of the vendor's with the name of one
-        of these becomes ``vendor_…``.
+        ``extra``: more columns, as (type, values); times may be microseconds. A field of the
+        vendor's with the name of one of these becomes ``vendor_…``.
         """
         import pyarrow as pa
 
         extra = extra or {}
         self.columns.reserved |= frozenset(extra)
+        records = Records(rows.records)
         if not self.neutral:
-            self.columns.meet(rows.records)
+            self.columns.meet(records.kinds)
         arrays: dict[str, Any] = {}
         for column in self.columns.all:
-            self._fill(column, rows, arrays)
+            self._fill(column, column.values(records), rows, arrays)
         if self._checksums:
             self._fill_checksums(rows, arrays)
         if self._places is not None and rows.folders:
@@ -188,9 +190,10 @@ class Shape:
                 arrays[name] = pa.nulls(len(rows.records), arrow_type(type_))
         return pa.table(arrays)
 
-    def _fill(self, column: Column, rows: Rows, arrays: dict[str, Any]) -> None:
+    def _fill(
+        self, column: Column, values: Sequence[Any], rows: Rows, arrays: dict[str, Any]
+    ) -> None:
         """One column, and its variant where a value needs one."""
-        values = column.values(rows.records)
         if column.type is None:
             type_ = column.first_type(values)
             if type_ is None:
@@ -211,7 +214,7 @@ class Shape:
         self,
         column: Column,
         convert: Convert,
-        values: list[Any],
+        values: Sequence[Any],
         rows: Rows,
         arrays: dict[str, Any],
     ) -> list[Any]:

@@ -28,6 +28,14 @@ ON CONFLICT (resource, key) DO UPDATE SET
     checksum = excluded.checksum, version = excluded.version,
     deleted_at = NULL, delete_reason = NULL, last_row = NULL
 """
+_UPSERT_ROW = """
+INSERT INTO files (resource, key, row_hash, listing, first_seen, is_file, file_id, drive_id,
+                   fingerprint)
+VALUES (?, ?, ?, ?, ?, 0, '', '', '')
+ON CONFLICT (resource, key) DO UPDATE SET
+    row_hash = excluded.row_hash, listing = excluded.listing, is_file = 0,
+    deleted_at = NULL, delete_reason = NULL, last_row = NULL
+"""
 _TOMBSTONE = """
 UPDATE files SET deleted_at = ?, delete_reason = ?, row_hash = ?, last_row = NULL
 WHERE deleted_at IS NULL AND resource = ?
@@ -147,6 +155,14 @@ class FilesBook:
                 )
             )
         self.db.executemany(_UPSERT, rows)
+
+    def note_rows(
+        self, resource: str, listing: int, rows: Iterable[tuple[str, bytes]], at: int
+    ) -> None:
+        """The same for rows of the catalogue whose bytes nobody wants: (key, hash)."""
+        self.db.executemany(
+            _UPSERT_ROW, [(resource, key, row_hash, listing, at) for key, row_hash in rows]
+        )
 
     def seen(self, resource: str, listing: int, keys: Iterable[str]) -> None:
         """Files that stand as they stood: this listing saw them too."""
