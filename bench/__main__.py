@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from . import listing, scale, startup, transfer
+from . import listing, memory, scale, startup, transfer
 from .figures import Table, markdown, ratio
 from .measure import MEBI, BenchError, say
 
 PARTS = ("transfer", "listing", "scale", "startup")
+ASKED_FOR = ("memory",)  # ten minutes: only where it is named
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -25,7 +26,12 @@ def arguments() -> argparse.ArgumentParser:
         prog="python -m bench", description="filehaul beside rclone, curl and plain dlt."
     )
     add = parser.add_argument
-    add("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; left out: all of them")
+    add(
+        "parts",
+        nargs="*",
+        metavar="PART",
+        help=f"{', '.join(PARTS)} (left out: all of these), {ASKED_FOR[0]}",
+    )
     add("--quick", action="store_true", help="a tenth of the work: does it run at all?")
     add("--rounds", type=int, default=5, help="how often each contender has its turn")
     add("--dlt-rounds", type=int, default=3, help="the same for plain dlt, a minute a round")
@@ -48,6 +54,8 @@ def tables(given: argparse.Namespace) -> Iterator[Table]:
             yield listing.measure(work, given.rounds, given.dlt_rounds)
     if "scale" in parts:
         yield scale.measure(1_000_000 // tenth, given.dlt_rounds)
+    if "memory" in parts:
+        yield memory.measure(10_000_000 // tenth)
     if "startup" in parts:
         yield startup.measure(3 * given.rounds)
 
@@ -56,9 +64,9 @@ def main(argv: list[str] | None = None) -> int:
     """Measure and print; the exit code."""
     parser = arguments()
     given = parser.parse_args(argv)
-    unknown = set(given.parts) - set(PARTS)
+    unknown = set(given.parts) - {*PARTS, *ASKED_FOR}
     if unknown or given.rounds < 1 or given.dlt_rounds < 1:
-        parser.error(f"PART is one of {', '.join(PARTS)}; rounds are at least 1")
+        parser.error(f"PART is one of {', '.join((*PARTS, *ASKED_FOR))}; rounds are at least 1")
     kept = []
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))  # so that nothing is left behind
     try:

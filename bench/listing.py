@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from . import plain
 from .figures import Line, Table, lines
@@ -58,8 +60,8 @@ class Work:
 
 def measure(work: Work, rounds: int, dlt_rounds: int) -> Table:
     """One table. dlt takes a minute a round: it may have fewer."""
-    with scratch("list") as room, vendor(work) as url:
-        contenders = _contenders(work, url, dlt_rounds)
+    with scratch("list") as room, vendor(work) as serving:
+        contenders = _contenders(work, serving.url, dlt_rounds)
         say(work.title)
         runs = interleaved(contenders, rounds, room, warm_up=False)
     return Table(
@@ -84,11 +86,19 @@ def _notes(work: Work) -> list[str]:
     return notes
 
 
+class Serving(NamedTuple):
+    """A fake vendor that runs. ``change``: every hundredth record changes, or changes back."""
+
+    url: str
+    change: Callable[[], None]
+
+
 @contextmanager
-def vendor(work: Work) -> Iterator[str]:
+def vendor(work: Work) -> Iterator[Serving]:
     """The fake vendor, as a process of its own."""
     command = [sys.executable, "-m", "filehaul.testing", "--records", str(work.records)]
     command += ["--no-auth", "--latency", str(work.latency), "--with-parent"]
+    command += ["--changed-every", "100"]
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment()
     )
@@ -98,7 +108,7 @@ def vendor(work: Work) -> Iterator[str]:
         first = process.stdout.readline()
         if not first:
             raise BenchError("the fake vendor does not start")
-        yield str(json.loads(first)["base_url"])
+        yield Serving(json.loads(first)["base_url"], lambda: process.send_signal(signal.SIGUSR1))
     finally:
         process.stdin.close()
         process.stdout.close()

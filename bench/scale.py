@@ -18,8 +18,8 @@ from .measure import write_json as write
 def measure(records: int, rounds: int) -> Table:
     """One table: the first run, the next with nothing changed, and what they are made of."""
     work = listing.Work(records, 0.0)
-    with scratch("scale") as room, listing.vendor(work) as url:
-        contenders = _contenders(work, url)
+    with scratch("scale") as room, listing.vendor(work) as serving:
+        contenders = _contenders(work, serving)
         say(f"{records:,} records")
         runs = interleaved(contenders, rounds, room, warm_up=False)
     table = Table(
@@ -51,16 +51,20 @@ def _with_sum(table: Table) -> Table:
 _PARTS = ("dlt, Arrow", "pages")
 
 
-def _contenders(work: listing.Work, url: str) -> list[Contender]:
-    whole = listing.whole(work)
+def _contenders(work: listing.Work, serving: listing.Serving) -> list[Contender]:
+    url, whole = serving.url, listing.whole(work)
 
-    def sync(deletes: str, again: bool = False) -> Callable[[Path], Sequence[str]]:
+    def sync(
+        deletes: str, again: bool = False, changed: bool = False
+    ) -> Callable[[Path], Sequence[str]]:
         def command(folder: Path) -> Sequence[str]:
             config: dict[str, Any] = {"name": "bench", **plain.config(url, work.concurrency)}
             config["resources"][0]["deletes"] = deletes
             run = [filehaul(), "sync", str(write(folder / "bench.yaml", config)), "--json"]
             if again:
                 _run(run, folder)
+            if changed:  # or changes back: a hundredth of them differs either way
+                serving.change()
             return run
 
         return command
@@ -69,6 +73,12 @@ def _contenders(work: listing.Work, url: str) -> list[Contender]:
         Contender("filehaul", "filehaul sync, deletes: none", sync("none"), whole),
         Contender("filehaul, tombstones", "filehaul sync, tombstones", sync("soft"), whole),
         Contender("filehaul again", "the same again, nothing changed", sync("soft", True), whole),
+        Contender(
+            "filehaul, 1%",
+            "the same again, 1% of the rows changed",
+            sync("soft", True, changed=True),
+            whole,
+        ),
         Contender(
             "dlt, Arrow",
             "dlt, the same rows as Arrow",

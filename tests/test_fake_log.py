@@ -202,6 +202,22 @@ def test_as_a_process_it_ends_with_its_parent():
         assert child.wait(5) == 0
 
 
+def test_as_a_process_it_changes_records_and_changes_them_back():
+    """--changed-every: one signal gives every third record another time, the next takes it back."""
+    arguments = ("--records", "6", "--no-auth", "--changed-every", "3")
+    with process(*arguments) as (child, info):
+        for years in ("24 24 24 24 24 24", "25 24 24 25 24 24", "24 24 24 24 24 24"):
+            seen = ""
+            for _ in range(100):  # until the signal has arrived
+                rows = json.loads(get(info, "/v1/files"))["files"]
+                seen = " ".join(row["modified_at"][2:4] for row in rows)
+                if seen == years:
+                    break
+                time.sleep(0.02)
+            assert seen == years
+            child.send_signal(signal.SIGUSR1)
+
+
 def test_as_a_process_it_says_what_is_wrong(tmp_path):
     """A folder that is not there: usage on stderr, exit 2."""
     command = [sys.executable, "-m", "filehaul.testing", "--serve", str(tmp_path / "none")]

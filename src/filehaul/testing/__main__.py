@@ -8,6 +8,7 @@ Prints one JSON line with ``base_url``, ``other_url``, ``token_url``, ``client_i
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import select
@@ -31,6 +32,13 @@ def arguments() -> argparse.ArgumentParser:
     files = parser.add_mutually_exclusive_group(required=True)
     files.add_argument("--serve", metavar="DIR", type=Path, help="serve the files of this folder")
     files.add_argument("--records", metavar="N", type=int, help="serve N generated files")
+    parser.add_argument(
+        "--changed-every",
+        metavar="N",
+        type=int,
+        default=0,
+        help="SIGUSR1 changes every N-th generated record, and the next one changes it back",
+    )
     parser.add_argument("--size", type=int, default=0, help="bytes of a generated file")
     parser.add_argument("--port", type=int, default=0, help="0: any free one")
     parser.add_argument("--with-parent", action="store_true", help="end when stdin is closed")
@@ -102,6 +110,8 @@ def main(argv: list[str] | None = None) -> int:
         vendor = vendor_of(given).start()
     except (OSError, ValueError) as error:
         parser.error(str(error))
+    turn = itertools.cycle((given.changed_every, 0))
+    signal.signal(signal.SIGUSR1, lambda *_: vendor.change_generated(next(turn)))
     named = ("base_url", "other_url", "token_url", "client_id", "client_secret")
     sys.stdout.write(json.dumps({name: getattr(vendor, name) for name in named}) + "\n")
     sys.stdout.flush()

@@ -16,6 +16,7 @@ _ID = re.compile(r"rec-(0|[1-9]\d{0,8})", re.ASCII)
 _MARK = 987_654_321  # a number that stands for all others while a row is made
 _MARKED_TIME = LONG_AGO + timedelta(seconds=_MARK)
 _PER_FOLDER = 1000
+_A_YEAR = 366 * 24 * 60 * 60  # seconds
 _MODIFIED, _SHA, _TAG = "@modified@", "@sha@", "@tag@"
 
 
@@ -29,8 +30,10 @@ class Generated:
     """``count`` files ``rec-0``, ``rec-1`` … of ``size`` bytes.
 
     ``modified_at`` is 2024-01-01 UTC plus the number in seconds; every ``null_every``-th file
-    (0: none) has null instead.
+    (0: none) has null instead, and every ``changed_every``-th a year more.
     """
+
+    changed_every = 0
 
     def __init__(
         self, shape: RecordShape, count: int = 0, size: int = 0, null_every: int = 0
@@ -54,7 +57,9 @@ class Generated:
 
     def modified_at(self, number: int) -> datetime | None:
         """When the file was last changed, or None."""
-        return None if self._is_null(number) else LONG_AGO + timedelta(seconds=number)
+        if self._is_null(number):
+            return None
+        return LONG_AGO + timedelta(seconds=self._seconds(number))
 
     def row(self, number: int) -> bytes:
         """The record of a file as JSON."""
@@ -67,7 +72,7 @@ class Generated:
     def _text(self, number: int) -> str:
         if self._shape.hook:
             return self._shape.row(self.entry(number)).decode()
-        modified = "null" if self._is_null(number) else f'"{_iso(number)}"'
+        modified = "null" if self._is_null(number) else f'"{_iso(self._seconds(number))}"'
         text = str(number).join(self._between_numbers(number // _PER_FOLDER))
         text = text.replace(_MODIFIED, modified)
         if self._size:  # of empty files, all have the same checksum: the template's
@@ -77,6 +82,10 @@ class Generated:
 
     def _is_null(self, number: int) -> bool:
         return bool(self._null_every) and number % self._null_every == self._null_every - 1
+
+    def _seconds(self, number: int) -> int:
+        changed = self.changed_every and number % self.changed_every == 0
+        return number + _A_YEAR if changed else number
 
     def _entry(self, number: int) -> Entry:
         return Entry(self._file(number, self.modified_at(number)))
@@ -103,10 +112,10 @@ class Generated:
         return text.split(str(_MARK))
 
 
-def _iso(number: int) -> str:
-    return f"{_to_the_minute(number // 60)}{number % 60:02}Z"
+def _iso(seconds: int) -> str:
+    return f"{_to_the_minute(seconds // 60)}{seconds % 60:02}Z"
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def _to_the_minute(minute: int) -> str:
     return (LONG_AGO + timedelta(minutes=minute)).strftime("%Y-%m-%dT%H:%M:")

@@ -181,6 +181,13 @@ class Shelf:
         """The record of a generated file as JSON."""
         return self._generated.row(number)
 
+    def change_generated(self, every: int) -> None:
+        """From now on every so-manieth generated record has another ``modified_at``; 0: none."""
+        with self._lock:
+            self._generated.changed_every = every
+            self._generated.entry.cache_clear()
+            self._forget_pages()
+
     def _forget_pages(self) -> None:
         self.version += 1
         self._pages.clear()

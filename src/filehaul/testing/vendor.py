@@ -231,6 +231,12 @@ class FakeVendor:
         self._shelf.put(file)
         self.tell_change(self._told(file.file_id))
 
+    def change_generated(self, every: int) -> None:
+        """From now on every so-manieth generated record has a ``modified_at`` a year later, its
+        bytes as before; 0: none. The change feed does not tell of it.
+        """
+        self._shelf.change_generated(every)
+
     def remove(self, file_id: str) -> None:
         """Take a file away; KeyError if there is none of this id."""
         self._shelf.remove(file_id)
