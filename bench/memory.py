@@ -14,7 +14,7 @@ FEW = 100_000
 
 
 def measure(records: int) -> Table:
-    """One table: few and many records, into Parquet and into DuckDB. One round: it is about memory."""
+    """One table: few and many records, into Parquet and into DuckDB."""
     contenders: list[Contender] = []
     with scratch("memory") as room:
         found = {}
