@@ -23,7 +23,7 @@ FLOORS: list[list[str]] = [
     ["connect", "listing"],
     ["fields"],
     ["ledger", "sink", "lock"],
-    ["claims", "deletes", "increment", "noted", "pieces"],
+    ["amended", "claims", "deletes", "increment", "pieces"],
     ["told"],
     ["plan"],
     ["download"],

@@ -21,7 +21,6 @@ from .load import ROW_VERSION, Catalogue, How, Spool
 from .load.signed import without_signatures
 from .load.tombstones import row_version
 from .models import ListingSummary, Page
-from .noted import is_noted, now_noted
 from .plan import desired_path
 from .redact import redact
 from .told import Told, is_full
@@ -103,7 +102,6 @@ class Catalogist:
             resource.gone != "none" or resource.content is not None
         )
         self.loads_all = resource.disposition != "merge"
-        self.notes_all = not is_noted(ledger, config, resource)
         self.versions = resource.sync == "history"
 
     def run(self) -> Listed:
@@ -180,17 +178,20 @@ class Catalogist:
         to_load = known.to_load
         if self.loads_all and (self.increment is None or self.anew):
             to_load = [number for number in range(len(hashes)) if number not in repeated]
+        if self.increment is not None and self.increment.appends:
+            # While there was no content, the ledger had no files: the edge tells of their rows.
+            fresh = set(self.increment.new(hashes))
+            to_load = [number for number in to_load if number in fresh]
         first_seen = [known.first_seen.get(number, at) for number in to_load]
         rejects = self._put_aside(rows, to_load, first_seen, hashes)
         if not self.loads_all:
             # Rows that were noted before, and not loaded since, had theirs told then.
             new = {rows.keys[number] for number in known.changed}
             rejects = [one for one in rejects if one.record or one.key in new]
-        to_note = known.changed
-        if self.notes_all:
-            to_note = [number for number in range(len(hashes)) if number not in repeated]
         with self.ledger.transaction():
-            self._note(rows, hashes, to_note, repeated, at)
+            self._note(rows, hashes, known.changed, repeated, at)
+            if self.increment is not None:
+                self.increment.note(rows.records, hashes)
             self._reject(rejects)
             self._fix_columns()
         self.rows += len(rows.records)
@@ -232,16 +233,16 @@ class Catalogist:
         return rows.rejects if chosen is rows else [*rows.rejects, *chosen.rejects]
 
     def _note(
-        self, rows: Rows, hashes: list[bytes], to_note: list[int], repeated: set[int], at: int
+        self, rows: Rows, hashes: list[bytes], changed: list[int], repeated: set[int], at: int
     ) -> None:
-        """Write down what this listing saw; ``to_note``: what the ledger does not know so yet."""
+        """Write down what this listing saw, and what of it has changed."""
         book, name = self.ledger.files, self.resource.name
         if self.resource.content is None:  # rows of the catalogue: nothing else is asked of them
-            book.note_rows(name, self.number, [(rows.keys[n], hashes[n]) for n in to_note], at)
+            book.note_rows(name, self.number, [(rows.keys[n], hashes[n]) for n in changed], at)
         else:
-            notes = [self._file_note(rows, n, hashes[n]) for n in to_note]
+            notes = [self._file_note(rows, n, hashes[n]) for n in changed]
             book.note(name, self.number, notes, at)
-        others = repeated.union(to_note)
+        others = repeated.union(changed)
         book.seen(name, self.number, [k for n, k in enumerate(rows.keys) if n not in others])
         if self.resource.content is not None:
             pairs = zip(rows.keys, rows.addresses)
@@ -333,8 +334,6 @@ class Catalogist:
             change_token=token,
         )
         self.ledger.end_listing(self.number, summary)
-        if summary.complete and self.is_full:
-            now_noted(self.ledger, self.config, self.resource)
         ended = error is None and self.listing.doubt is None
         if ended and self.increment is not None:
             with self.ledger.transaction():

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from .amended import amend
 from .catalogue import Catalogist, Listed
 from .config import Config, load_config
 from .config.agree import duckdb_file
@@ -50,7 +51,10 @@ def plan(config: Config | Mapping[str, Any] | str | Path) -> Iterator[Action]:
         if state.exists():
             _copy(state, copy)
         with Ledger.open(copy) as ledger, connect(loaded) as http:
+            amend(ledger, loaded)
             for resource in loaded.resources:
+                if not resource.selected:
+                    continue
                 catalogist = Catalogist(loaded, resource, http, ledger, str)
                 catalogist.spool.folder = Path(folder) / "spool"
                 listed = catalogist.run()

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .amended import amend
 from .catalogue import Catalogist, Listed
 from .config import Config, Resource, load_config
 from .config.engines import refuse_auto
@@ -28,7 +29,6 @@ from .ledger import Ledger, Withheld, explained
 from .load import Destination
 from .lock import only_run
 from .models import Receipt
-from .noted import is_noted, reading
 from .plan import Planner
 from .report import Report, ResourceReport
 from .signals import interruptible
@@ -135,7 +135,7 @@ class _Run:
             self.report.warnings += destination.settle(ledger)
             if self.wishes.get("retry_failed"):
                 ledger.transfers.ask_again()
-            self._ask_anew(ledger)
+            self.report.warnings += amend(ledger, config)
             ledger.transfers.park_failed()
             self._list(http, ledger, destination)
             self._load(ledger, destination, self.listed)
@@ -162,16 +162,6 @@ class _Run:
                 hint="give each connection a ledger of its own (state:, FILEHAUL_STATE), or give "
                 f"this one its old name back (name: {other})",
             )
-
-    def _ask_anew(self, ledger: Ledger) -> None:
-        """What failed under a config that has been corrected since is not parked any longer."""
-        for resource in self.config.resources:
-            if resource.content is None:
-                continue
-            name, now = f"content:{resource.name}", reading(self.config, resource)
-            if ledger.meta(name) != now:
-                ledger.transfers.ask_again(resource.name)
-                ledger.set_meta(name, now)
 
     def _asked(self) -> bool:
         """Whether to stop. `http` asks this twice a second at least: receipts wait no longer."""
@@ -228,16 +218,13 @@ class _Run:
                 self.report.warnings.append(f"{resource.name}: the vendor listed no files")
 
     def _may_go_on_with(self, resource: Resource, ledger: Ledger) -> bool:
-        """Whether what has changed will do. All are listed once more where the config wants other
-        bytes than it did, and where files are to be fetched whose addresses were not kept, since
-        they may be credentials.
+        """Whether what has changed will do: not where files are to be fetched whose addresses were
+        not kept, since they may be credentials. Then all are listed once more.
         """
         if self.wishes.get("full_refresh"):
             return False
         if resource.content is None or self.config.sink is None or not resource.asks_for_changes:
             return True
-        if not is_noted(ledger, self.config, resource):
-            return False
         return not ledger.transfers.unaddressed(resource.name, identity_of(self.config) or "")
 
     # -- load ------------------------------------------------------------------------------

@@ -164,6 +164,15 @@ class FilesBook:
             _UPSERT_ROW, [(resource, key, row_hash, listing, at) for key, row_hash in rows]
         )
 
+    def note_again(self, resource: str) -> None:
+        """Whatever a listing sees of these files next counts as changed, and is noted. Their rows
+        in the destination are not: they are loaded again only if they differ.
+        """
+        self.db.execute(
+            "UPDATE files SET row_hash = x'' WHERE resource = ? AND deleted_at IS NULL",
+            (resource,),
+        )
+
     def seen(self, resource: str, listing: int, keys: Iterable[str]) -> None:
         """Files that stand as they stood: this listing saw them too."""
         self.db.executemany(
