@@ -74,6 +74,34 @@ def test_bytes_lie_where_their_folders_are(vendor):
     assert again.rows == 0
 
 
+@pytest.mark.parametrize("more", [{}, {"content": None}, {"content": None, "deletes": "none"}])
+def test_counts_are_files(vendor, more):
+    """Folders have rows of the table; listed and deleted count the files, whether there are bytes
+    to fetch or not, and whether the ledger knows the rows or not."""
+    made = config_of(vendor, fields=FIELDS, **{"deletes": {"confirm": 1}, **more})
+    report = sync(made)
+    assert (report.listed, report.rows) == (6, 11)
+    vendor.remove("media/e.bin")  # and its folder
+    report = sync(made)
+    told = "deletes" not in more
+    assert (report.listed, report.deleted) == (5, 1 if told else 0)
+    assert report.rows == (2 if told else 9)  # two tombstones; else all that is left
+    assert report.lines()[0].startswith("files: 5 listed, ")
+
+
+def test_folders_of_a_plain_listing_are_not_counted(vendor):
+    """A record whose `kind` is a folder has a row and no bytes; the report counts the others, each
+    once, however often it comes."""
+    made = config_of(vendor, fields={**FIELDS, "kind": "type"}, deletes={"confirm": 1})
+    made["resources"][0].pop("walk")
+    made["resources"][0]["endpoint"]["path"] = items_path(vendor, "docs")
+    report = sync(made)
+    assert (report.listed, report.rows, report.transferred) == (1, 3, 1)
+    vendor.remove("docs/2025/d.txt")
+    report = sync(made)
+    assert (report.listed, report.deleted, report.rows) == (1, 0, 1)
+
+
 def test_without_fields(vendor):
     """The vendor's own columns, and path, parent_id and path_complete beside them."""
     report = sync(config_of(vendor))

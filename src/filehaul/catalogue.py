@@ -42,7 +42,7 @@ class Listed:
     """A listing that has ended: what it saw, and what of it is to be loaded.
 
     ``is_full``: it asked for every file, not only for what has changed. ``loads``: its rows may be
-    loaded; half a listing only ever adds to a table.
+    loaded; half a listing only ever adds to a table. ``files``: those that came, without folders.
     """
 
     number: int
@@ -97,6 +97,7 @@ class Catalogist:
         self.rejected_rows = 0
         self.number = 0
         self.rows = 0
+        self.folders = 0
         # Where nobody asks later what was there, and every row is loaded, nothing is compared.
         self.compares = bool(resource.keys) and (
             resource.gone != "none" or resource.content is not None
@@ -194,7 +195,7 @@ class Catalogist:
                 self.increment.note(rows.records, hashes)
             self._reject(rejects)
             self._fix_columns()
-        self.rows += len(rows.records)
+        self._count(rows, repeated)
 
     def _take_all(self, rows: Rows) -> None:
         """The same where nothing is compared, and the ledger keeps no files."""
@@ -209,7 +210,18 @@ class Catalogist:
                 self.increment.note(rows.records, hashes)
             self._reject(rejects)
             self._fix_columns()
+        self._count(rows, set())
+
+    def _count(self, rows: Rows, repeated: set[int]) -> None:
+        """So many rows came, and of those that had not come before, so many are folders."""
         self.rows += len(rows.records)
+        if self.roles is not None and self.roles.tells_folders:
+            new = (record for n, record in enumerate(rows.records) if n not in repeated)
+            self.folders += sum(not self._is_file(record) for record in new)
+
+    def _is_file(self, record: dict[str, Any]) -> bool:
+        roles = self.roles
+        return roles is None or not roles.tells_folders or roles.is_file(record)
 
     def _fresh(self, hashes: list[bytes]) -> list[int]:
         """Rows that are not in the table yet, where each run appends."""
@@ -238,7 +250,8 @@ class Catalogist:
         """Write down what this listing saw, and what of it has changed."""
         book, name = self.ledger.files, self.resource.name
         if self.resource.content is None:  # rows of the catalogue: nothing else is asked of them
-            book.note_rows(name, self.number, [(rows.keys[n], hashes[n]) for n in changed], at)
+            noted = [(rows.keys[n], hashes[n], self._is_file(rows.records[n])) for n in changed]
+            book.note_rows(name, self.number, noted, at)
         else:
             notes = [self._file_note(rows, n, hashes[n]) for n in changed]
             book.note(name, self.number, notes, at)
@@ -285,11 +298,7 @@ class Catalogist:
                 {
                     "resource": self.resource.name,
                     "listing_id": self.listing_id,
-                    "page": reject.page,
-                    "key": reject.key,
-                    "field": reject.field,
-                    "value": reject.value,
-                    "reason": reject.reason,
+                    **reject.as_row(),
                     "recorded_at": at,
                 }
                 for reject in rejects
@@ -351,7 +360,7 @@ class Catalogist:
             self.number,
             summary,
             self._catalogue(),
-            unique,
+            unique - self.folders,
             self.rejects,
             error,
             deletes,

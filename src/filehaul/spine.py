@@ -198,15 +198,7 @@ class _Run:
             )
             for reject in listed.rejects:
                 self.watch.event(
-                    {
-                        "event": "rejected",
-                        "resource": resource.name,
-                        "page": reject.page,
-                        "key": reject.key,
-                        "field": reject.field,
-                        "value": reject.value,
-                        "reason": reject.reason,
-                    }
+                    {"event": "rejected", "resource": resource.name, **reject.as_row()}
                 )
             if listed.error is not None:
                 self.report.error = self.report.error or listed.error

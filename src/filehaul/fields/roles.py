@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
@@ -132,6 +133,11 @@ class Roles:
             version=_text_or_none(of.get("version")),
             path_is_joined=is_joined,
         )
+
+    @cached_property
+    def tells_folders(self) -> bool:
+        """Whether a record may be a folder; else all are files."""
+        return self.places is not None or "kind" in self.roles
 
     def is_file(self, record: Mapping[str, Any]) -> bool:
         """Whether the record has bytes; only a folder has none: by ``kind``, or to a walk."""

@@ -26,6 +26,11 @@ class Reject:
     reason: str
     record: bool = False
 
+    def as_row(self) -> dict[str, Any]:
+        """Its columns in that table, as far as it knows them itself."""
+        names = ("page", "key", "field", "value", "reason")
+        return {name: getattr(self, name) for name in names}
+
 
 @dataclass
 class Rows:

@@ -31,9 +31,9 @@ ON CONFLICT (resource, key) DO UPDATE SET
 _UPSERT_ROW = """
 INSERT INTO files (resource, key, row_hash, listing, first_seen, is_file, file_id, drive_id,
                    fingerprint)
-VALUES (?, ?, ?, ?, ?, 0, '', '', '')
+VALUES (?, ?, ?, ?, ?, ?, '', '', '')
 ON CONFLICT (resource, key) DO UPDATE SET
-    row_hash = excluded.row_hash, listing = excluded.listing, is_file = 0,
+    row_hash = excluded.row_hash, listing = excluded.listing, is_file = excluded.is_file,
     deleted_at = NULL, delete_reason = NULL, last_row = NULL
 """
 _TOMBSTONE = """
@@ -157,11 +157,12 @@ class FilesBook:
         self.db.executemany(_UPSERT, rows)
 
     def note_rows(
-        self, resource: str, listing: int, rows: Iterable[tuple[str, bytes]], at: int
+        self, resource: str, listing: int, rows: Iterable[tuple[str, bytes, bool]], at: int
     ) -> None:
-        """The same for rows of the catalogue whose bytes nobody wants: (key, hash)."""
+        """The same for rows of the catalogue whose bytes nobody wants: (key, hash, is a file)."""
         self.db.executemany(
-            _UPSERT_ROW, [(resource, key, row_hash, listing, at) for key, row_hash in rows]
+            _UPSERT_ROW,
+            [(resource, key, row_hash, listing, at, is_file) for key, row_hash, is_file in rows],
         )
 
     def note_again(self, resource: str) -> None:
@@ -212,7 +213,8 @@ class FilesBook:
     # -- tombstones ------------------------------------------------------------------------
 
     def tombstone(self, resource: str, keys: Iterable[str], at: int, reason: str) -> int:
-        """The vendor no longer has these files. Returns how many were there until now.
+        """The vendor no longer has these files. Returns how many were there until now, folders
+        not counted.
 
         For what a change feed or a listing tells of deletions; call it in a transaction. ``at``:
         microseconds, the start of the listing that told. ``reason``: removed or trashed. Keys that
@@ -221,14 +223,18 @@ class FilesBook:
         load of the resource (`filehaul.load.tombstones`).
         """
         values = (at, reason, _version(at, reason), resource)
-        found = self.db.executemany(f"{_TOMBSTONE} AND key = ?", [(*values, key) for key in keys])
+        rows = [(*values, key) for key in keys]
+        found = self.db.executemany(f"{_TOMBSTONE} AND is_file AND key = ?", rows)
+        self.db.executemany(f"{_TOMBSTONE} AND key = ?", rows)
         return max(0, found.rowcount)
 
     def tombstone_missing(self, resource: str, before: int, at: int) -> int:
         """The same, with reason not_listed, for all that no listing from ``before`` on has seen."""
         reason = "not_listed"
         values = (at, reason, _version(at, reason), resource, before)
-        return self.db.execute(f"{_TOMBSTONE} AND listing < ?", values).rowcount
+        found = self.db.execute(f"{_TOMBSTONE} AND is_file AND listing < ?", values)
+        self.db.execute(f"{_TOMBSTONE} AND listing < ?", values)
+        return found.rowcount
 
     def missing(self, resource: str, before: int) -> int:
         """How many live files no listing from number ``before`` on has seen."""
