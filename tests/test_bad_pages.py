@@ -14,7 +14,7 @@ from filehaul.config import load_config
 from filehaul.connect import connect
 from filehaul.errors import ConfigError, FilehaulError, VendorError
 from filehaul.fields import Rows, Shape
-from filehaul.listing import how_known, lister, short_of_total
+from filehaul.listing import how_known, lister, unlike_total
 from page_vendor import SHARED, PageVendor, Question, Raw, listed, listing_of, numbers, vendor_of
 
 OFFSET = {"type": "offset", "limit": 100}
@@ -97,7 +97,8 @@ def test_a_large_answer():
 @pytest.mark.parametrize("total", [0, 1, 249, 250, 251, "250", "x", -5, 2.5, None, [], 10**30])
 @pytest.mark.parametrize("prove", [True, False])
 def test_a_total_that_lies_in_a_proof(total, prove):
-    """Smaller, larger, text, negative: every row comes; only a larger one makes it doubtful."""
+    """Smaller, larger, text, negative: every row comes; a number that is not theirs makes it
+    doubtful, and what is no number at all says nothing."""
 
     def answering(question: Question) -> Any:
         start = question.number("offset")
@@ -108,22 +109,39 @@ def test_a_total_that_lies_in_a_proof(total, prove):
         listing_of(vendor.url, OFFSET, prove=prove) as listing,
     ):
         assert [row for page in listing for row in page.records] == numbers(250)
-        doubt = listing.doubt or short_of_total(listing, 250)
-        assert (doubt is not None) == (total in (251, 10**30))
+        doubt = listing.doubt or unlike_total(listing, 250)
+        assert (doubt is not None) == (total in (0, 1, 249, 251, 10**30))
 
 
 def test_the_total_and_the_keys():
-    """Fewer keys than the vendor's total are a reason to doubt; as many or more are not."""
+    """Fewer keys than the vendor's total, or more, are a reason to doubt; as many are not."""
     with (
         vendor_of(lambda q: {"files": numbers(5)[q.number("offset") :], "total": 5}) as vendor,
         listing_of(vendor.url, {**OFFSET, "offset": 2}, prove=True) as listing,
     ):
         list(listing)
         assert listing.total == 3  # of those from the configured offset on
-        assert short_of_total(listing, 2) == ("the vendor's own total is 3, and 2 unique keys came")
-        assert short_of_total(listing, 3) is None
-        assert short_of_total(listing, 4) is None
+        assert unlike_total(listing, 2) == ("the vendor's own total is 3, and 2 unique keys came")
+        assert unlike_total(listing, 3) is None
+        assert str(unlike_total(listing, 4)).endswith("counts something else: total_path: null")
         assert how_known(listing, 3).endswith("3 unique keys, the vendor's own total is 3")
+
+
+@pytest.mark.parametrize(("came", "doubted"), [(4, True), (5, False), (6, False), (7, True)])
+def test_a_total_that_shrinks_while_it_is_listed(came, doubted):
+    """A file goes after it was listed: as many keys as the vendor said first, or last, will do."""
+
+    def answering(question: Question) -> Any:
+        start = question.number("offset")
+        return {"files": numbers(6)[start : start + 5], "total": 6 if start == 0 else 5}
+
+    with (
+        vendor_of(answering) as vendor,
+        listing_of(vendor.url, {"type": "offset", "limit": 5}, prove=True) as listing,
+    ):
+        list(listing)
+        assert (listing.total, listing.largest_total) == (5, 6)
+        assert (unlike_total(listing, came) is not None) == doubted
 
 
 @pytest.mark.parametrize(

@@ -15,13 +15,13 @@ from .fields import TEXT, TIMESTAMP, Reject, Roles, Rows, Shape, roles_of
 from .http import Http
 from .http.origins import resolve
 from .increment import Increment
-from .ledger import FileNote, Ledger, Withheld, micros
-from .listing import how_known, short_of_total
+from .ledger import Ledger, Withheld, micros
+from .listing import how_known, unlike_total
 from .load import ROW_VERSION, Catalogue, How, Spool
 from .load.signed import without_signatures
 from .load.tombstones import row_version
 from .models import ListingSummary, Page
-from .plan import desired_path
+from .plan import file_note
 from .redact import redact
 from .told import Told, is_full
 
@@ -253,7 +253,8 @@ class Catalogist:
             noted = [(rows.keys[n], hashes[n], self._is_file(rows.records[n])) for n in changed]
             book.note_rows(name, self.number, noted, at)
         else:
-            notes = [self._file_note(rows, n, hashes[n]) for n in changed]
+            assert self.roles is not None
+            notes = [file_note(self.resource, self.roles, rows, n, hashes[n]) for n in changed]
             book.note(name, self.number, notes, at)
         others = repeated.union(changed)
         book.seen(name, self.number, [k for n, k in enumerate(rows.keys) if n not in others])
@@ -262,17 +263,6 @@ class Catalogist:
             kept = self.resource.asks_for_changes
             book.addresses(name, [(key, address) for key, address in pairs if address], kept)
         self.told.locate(rows.keys, rows.records)
-
-    def _file_note(self, rows: Rows, number: int, row_hash: bytes) -> FileNote:
-        assert self.roles is not None
-        record = rows.records[number]
-        file = self.roles.file(rows.keys[number], record, rows.folder(number))
-        return FileNote(
-            file,
-            row_hash,
-            is_file=self.roles.is_file(record),
-            desired=desired_path(self.resource, file),
-        )
 
     def _table(self, rows: Rows, first_seen: Sequence[int | None], hashes: list[bytes]) -> Any:
         count = len(rows.records)
@@ -316,19 +306,19 @@ class Catalogist:
             else self.rows
         )
         why_not = self.listing.doubt
-        short = None
+        unlike = None
         if self.increment is None:
-            short = short_of_total(self.listing, unique + self.rejected_rows)
+            unlike = unlike_total(self.listing, unique + self.rejected_rows)
         # What this listing did not see, a feed from its token on would never tell of.
         token = None
-        if error is None and short is None:
+        if error is None and unlike is None:
             token = self.told.offer(self.listing, self.number)
         if error is not None:
             why_not = redact(error.message)
         elif self.rejected_rows:
             why_not = f"{self.rejected_rows} records had no usable key"
         elif why_not is None:
-            why_not = short
+            why_not = unlike
         summary = ListingSummary(
             listing_id=self.listing_id,
             resource=self.resource.name,

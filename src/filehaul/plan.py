@@ -12,7 +12,8 @@ from typing import NamedTuple
 from . import checksums
 from .claims import Claims, Place
 from .config import Config, Resource
-from .ledger import Ledger, Todo
+from .fields import Roles, Rows
+from .ledger import FileNote, Ledger, Todo
 from .models import File, Task
 from .names import by_id, safe_child_path, safe_path, safe_segment
 
@@ -42,6 +43,20 @@ def desired_path(resource: Resource, file: File) -> str:
     if file.path:
         return safe_child_path(file.path) if file.path_is_joined else safe_path(file.path)
     return safe_segment(file.name or file.file_id)  # a name may have slashes of its own
+
+
+def file_note(
+    resource: Resource, roles: Roles, rows: Rows, number: int, row_hash: bytes
+) -> FileNote:
+    """What the ledger notes of the record of this number, a file whose bytes are wanted."""
+    record = rows.records[number]
+    file = roles.file(rows.keys[number], record, rows.folder(number))
+    return FileNote(
+        file,
+        row_hash,
+        is_file=roles.is_file(record),
+        desired=desired_path(resource, file),
+    )
 
 
 class Planner:

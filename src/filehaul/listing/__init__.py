@@ -25,7 +25,7 @@ __all__ = [
     "how_known",
     "lister",
     "request",
-    "short_of_total",
+    "unlike_total",
     "with_params",
     "with_values",
 ]
@@ -37,7 +37,8 @@ class Lister(Protocol):
     ``pages``, ``rows``: what came. After the end ``doubt``: why it may not be whole (None: nothing
     says so); ``how``: how it knows that it is; ``overlaps``: whether rows that shifted underneath
     would have been seen, or could not shift (False: what is missing once is only suspected);
-    ``total``: the vendor's own number of rows, None where it gives none.
+    ``total``: the vendor's own number of rows, as it said last, None where it gives none;
+    ``largest_total``: the largest that it said.
     """
 
     @property
@@ -58,7 +59,11 @@ class Lister(Protocol):
 
     @property
     def total(self) -> int | None:
-        """The vendor's own number of rows."""
+        """The vendor's own number of rows, as it said last."""
+
+    @property
+    def largest_total(self) -> int | None:
+        """The largest that it said."""
 
     @property
     def overlaps(self) -> bool:
@@ -97,12 +102,15 @@ def feed_lister(
     return Changes(resource, client, http, full_lister(resource, client, http, prove=prove), token)
 
 
-def short_of_total(listing: Lister, unique: int) -> str | None:
+def unlike_total(listing: Lister, unique: int) -> str | None:
     """Why a full listing with so many unique keys is not whole; None: the vendor's total says no
-    such thing. More keys than the total are no sign: files go while others are listed."""
-    if listing.total is None or unique >= listing.total:
+    such thing. Files that go while others are listed make it smaller: any that it said will do.
+    """
+    total, largest = listing.total, listing.largest_total
+    if total is None or largest is None or total <= unique <= largest:
         return None
-    return f"the vendor's own total is {listing.total:,}, and {unique:,} unique keys came"
+    why = f"the vendor's own total is {total:,}, and {unique:,} unique keys came"
+    return why if unique < total else f"{why}; if it counts something else: total_path: null"
 
 
 def how_known(listing: Lister, unique: int) -> str:

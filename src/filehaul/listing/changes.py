@@ -70,6 +70,11 @@ class Changes:
         plain = self.block.start.path is not None and not self.resource.deleted
         return self.full.total if self.is_full and plain else None
 
+    @property
+    def largest_total(self) -> int | None:
+        """Likewise."""
+        return None if self.total is None else self.full.largest_total
+
     def __iter__(self) -> Iterator[Page]:
         if self.token is not None:
             conceal_token(self.token)
@@ -186,6 +191,11 @@ class Netted:
     @property
     def total(self) -> int | None:
         """None: the vendor counts the deletions too."""
+        return None
+
+    @property
+    def largest_total(self) -> int | None:
+        """Likewise."""
         return None
 
 

@@ -47,7 +47,8 @@ class Listing:
     is incomplete. ``pages`` and ``rows`` count what came. After the end: ``doubt``, why it may
     not be whole although it ended as declared (None: nothing says so); ``how``, how it knows that
     it is; ``overlaps``, whether rows that shifted would have been seen; ``total``, the vendor's
-    own number of rows, from where the listing begins (None: it gives none).
+    own number of rows, from where the listing begins, as it said last (None: it gives none), and
+    ``largest_total``, the largest that it said.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Listing:
         self.doubt: str | None = None
         self.how = "not listed to its end"
         self.total: int | None = None
+        self.largest_total: int | None = None
         self._answers = Answers(resource.endpoint, getattr(self.paging, "limit", None))
         self._concurrency = http.settings.concurrency
         self._widest = 2 * self._concurrency
@@ -276,6 +278,7 @@ class Listing:
             said = total_of(page, self.paging.total_path)
             if said is not None:
                 self.total = max(0, said - self.paging.offset)
+                self.largest_total = max(self.total, self.largest_total or 0)
 
     def _end(self, ask: Ask, page: Page) -> None:
         self.doubt = self.paging.doubt(ask, page)

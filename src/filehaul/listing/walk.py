@@ -69,6 +69,7 @@ class Walk:
         self.folders = 0
         self.limit: int | None = None
         self.total: int | None = None  # of all folders together no vendor tells
+        self.largest_total: int | None = None
         self.doubt: str | None = None
         self.how = "not listed to its end"
         self._marks = FolderMarks(resource)
