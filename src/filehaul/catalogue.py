@@ -15,7 +15,7 @@ from .fields import TEXT, TIMESTAMP, Reject, Roles, Rows, Shape, roles_of
 from .http import Http
 from .http.origins import resolve
 from .increment import Increment
-from .ledger import Ledger, Withheld, micros
+from .ledger import FileNote, Ledger, Withheld, micros
 from .listing import how_known, unlike_total
 from .load import ROW_VERSION, Catalogue, How, Spool
 from .load.signed import without_signatures
@@ -253,8 +253,7 @@ class Catalogist:
             noted = [(rows.keys[n], hashes[n], self._is_file(rows.records[n])) for n in changed]
             book.note_rows(name, self.number, noted, at)
         else:
-            assert self.roles is not None
-            notes = [file_note(self.resource, self.roles, rows, n, hashes[n]) for n in changed]
+            notes = [self._file_note(rows, n, hashes[n]) for n in changed]
             book.note(name, self.number, notes, at)
         others = repeated.union(changed)
         book.seen(name, self.number, [k for n, k in enumerate(rows.keys) if n not in others])
@@ -263,6 +262,10 @@ class Catalogist:
             kept = self.resource.asks_for_changes
             book.addresses(name, [(key, address) for key, address in pairs if address], kept)
         self.told.locate(rows.keys, rows.records)
+
+    def _file_note(self, rows: Rows, number: int, row_hash: bytes) -> FileNote:
+        assert self.roles is not None
+        return file_note(self.resource, self.roles, rows, number, row_hash)
 
     def _table(self, rows: Rows, first_seen: Sequence[int | None], hashes: list[bytes]) -> Any:
         count = len(rows.records)
