@@ -330,6 +330,8 @@ def test_an_owner_that_the_feed_does_not_tell_of_keeps_its_path(vendor: FakeVend
     vendor.put(FakeFile("id-y", "y", path="b", content=b"another b"))
     sync(config)
     assert sink_files()["b"] == b"another b"
+    kept = ledger_rows("SELECT key FROM kept_addresses ORDER BY key")
+    assert [key for (key,) in kept] == sorted(vendor.files), "none of a file that is gone"
 
 
 def test_deletes_none_leaves_rows_as_they_are(vendor: FakeVendor) -> None:

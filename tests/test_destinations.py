@@ -191,6 +191,19 @@ def test_files_cannot_merge_and_that_is_said_first(there: Place) -> None:
     assert not Path("lake").exists()
 
 
+def test_a_destination_that_cannot_be_asked_for_rows(tmp_path: Path, monkeypatch: Any) -> None:
+    """It merges, but a tombstone could not keep its row's columns: refused before the vendor is
+    asked, unless no tombstones are wanted."""
+    monkeypatch.chdir(tmp_path)
+    with FakeVendor(files("a")) as vendor:
+        config = config_for(vendor, destination="dummy")  # dlt's own: merges, and has no SQL
+        with pytest.raises(ConfigError, match="cannot be asked for the rows of files that") as one:
+            sync(config)
+        assert vendor.request_count == 0
+    assert "deletes: none" in one.value.hint
+    assert examined(load_config(config_for(vendor, deletes="none", destination="dummy")))
+
+
 @each("filesystem")
 def test_what_dlt_lists_is_refused_too(there: Place) -> None:
     """A resource of dlt's engine that merges into plain files is refused; as a Delta table not."""

@@ -36,6 +36,8 @@ CREATE TABLE withheld_keys (
 CREATE INDEX locations_of ON locations (resource, location);
 
 -- Where bytes are had, of files that a listing of changes need not tell of again. No credentials.
+-- Kept as long as the file is there, also when its bytes have come: bytes that are lost in the sink
+-- would cost a listing of everything. So there are as many rows as files.
 CREATE TABLE kept_addresses (
     resource TEXT NOT NULL, key TEXT NOT NULL, address TEXT NOT NULL,
     PRIMARY KEY (resource, key)

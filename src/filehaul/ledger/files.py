@@ -226,6 +226,7 @@ class FilesBook:
         rows = [(*values, key) for key in keys]
         found = self.db.executemany(f"{_TOMBSTONE} AND is_file AND key = ?", rows)
         self.db.executemany(f"{_TOMBSTONE} AND key = ?", rows)
+        self._forget_addresses(resource, at)
         return max(0, found.rowcount)
 
     def tombstone_missing(self, resource: str, before: int, at: int) -> int:
@@ -234,7 +235,16 @@ class FilesBook:
         values = (at, reason, _version(at, reason), resource, before)
         found = self.db.execute(f"{_TOMBSTONE} AND is_file AND listing < ?", values)
         self.db.execute(f"{_TOMBSTONE} AND listing < ?", values)
+        self._forget_addresses(resource, at)
         return found.rowcount
+
+    def _forget_addresses(self, resource: str, at: int) -> None:
+        """Of the tombstones of this moment: a file that comes back is listed, and has one again."""
+        self.db.execute(
+            "DELETE FROM kept_addresses WHERE resource = ? AND key IN (SELECT key FROM files"
+            " WHERE resource = ? AND deleted_at = ?)",
+            (resource, resource, at),
+        )
 
     def missing(self, resource: str, before: int) -> int:
         """How many live files no listing from number ``before`` on has seen."""

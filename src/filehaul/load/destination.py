@@ -21,7 +21,7 @@ from ..ledger import Ledger
 from . import standing, tables
 from .chosen import chosen, make_places
 from .explain import explained
-from .merging import Merging, merging_of
+from .merging import Merging, answers_sql, merging_of
 from .package import Catalogue, Package, Share, source_name
 from .quiet import wake_dlt
 from .tombstones import spool_tombstones
@@ -123,9 +123,7 @@ class Destination:
     @cached_property
     def answers_sql(self) -> bool:
         """Whether it can be asked what it has."""
-        from dlt.destinations.sql_client import WithSqlClient
-
-        return isinstance(self._job_client, WithSqlClient)
+        return answers_sql(self._job_client)
 
     @cached_property
     def _job_client(self) -> Any:

@@ -66,6 +66,29 @@ def refuse(config: Config, destination: Any) -> None:
                 where=f"the resource {name!r} in {config.source}",
                 hint="append or replace; or a destination that can: duckdb, postgres, ducklake",
             )
+    _refuse_tombstones(config, destination)
+
+
+def _refuse_tombstones(config: Config, destination: Any) -> None:
+    """A tombstone keeps its row's other columns, which the destination is asked for: one that
+    cannot be asked (dlt's qdrant and weaviate, for example) would lose them.
+    """
+    kept = [one.name for one in config.resources if one.gone == "soft"]
+    if not kept or answers_sql(destination.client_class):
+        return
+    kind = destination.destination_type.rpartition(".")[2]
+    raise ConfigError(
+        f"the destination {kind} cannot be asked for the rows of files that are gone",
+        where=f"the resource {kept[0]!r} in {config.source}",
+        hint="deletes: none; or a destination that speaks SQL: duckdb, postgres, ducklake",
+    )
+
+
+def answers_sql(client: Any) -> bool:
+    """Whether a dlt client, or one of this class, can be asked by SQL what it has."""
+    from dlt.destinations.sql_client import WithSqlClient
+
+    return issubclass(client if isinstance(client, type) else type(client), WithSqlClient)
 
 
 def merging_of(destination: Any, table_format: str | None = None) -> Merging:
