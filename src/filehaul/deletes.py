@@ -122,18 +122,21 @@ class Deletes:
         reason = _too_many(gone, known, self.resource.deletes.max)
         if reason is not None:
             book.withhold(number, name, before, gone)
-            return 0, self._withheld(gone, known, listing_id, reason)
+            kept = f"{gone:,} of {known:,} files are no longer listed"
+            return 0, withheld(self.config, self.resource, listing_id, kept, reason)
         book.settled(name)
         return files.tombstone_missing(name, before, micros(started)), None
 
-    def _withheld(self, gone: int, known: int, listing_id: str, reason: str) -> GuardError:
-        return GuardError(
-            f"{gone:,} of {known:,} files are no longer listed: {reason}. They keep their rows and "
-            "bytes; everything else was done",
-            where=f"listing {listing_id} of the resource {self.resource.name!r}",
-            hint="look at the vendor first; if they are gone: "
-            + accept_command(self.config, listing_id),
-        )
+
+def withheld(
+    config: Config, resource: Resource, listing_id: str, gone: str, reason: str
+) -> GuardError:
+    """The guard's error. ``gone``: which files it kept, in words; ``reason``: what they pass."""
+    return GuardError(
+        f"{gone}: {reason}. They keep their rows and bytes; everything else was done",
+        where=f"listing {listing_id} of the resource {resource.name!r}",
+        hint="look at the vendor first; if they are gone: " + accept_command(config, listing_id),
+    )
 
 
 def accept_command(config: Config, listing_id: str) -> str:

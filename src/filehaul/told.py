@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from .config import Config, Resource
-from .deletes import Deletes, Outcome, accept_command, beyond
-from .errors import GuardError
+from .deletes import Deletes, Outcome, beyond, withheld
 from .fields import Reject, Shape
 from .fields.codecs import UnfitError
 from .fields.rows import snippet
@@ -142,20 +141,12 @@ class Told:
             if reason is None:
                 deleted = book.bury(name, number, at)
             else:
-                error = self._withheld(gone, known, listing_id, reason)
+                kept = f"the vendor says that {gone:,} of {known:,} files are gone"
+                error = withheld(self.config, self.resource, listing_id, kept, reason)
                 if not full:
                     book.withhold(name, number, gone)
             book.clear(name)
         return Outcome(deleted, error)
-
-    def _withheld(self, gone: int, known: int, listing_id: str, reason: str) -> GuardError:
-        return GuardError(
-            f"the vendor says that {gone:,} of {known:,} files are gone: {reason}. They keep their "
-            "rows and bytes; everything else was done",
-            where=f"listing {listing_id} of the resource {self.resource.name!r}",
-            hint="look at the vendor first; if they are gone: "
-            + accept_command(self.config, listing_id),
-        )
 
     # -- the token -------------------------------------------------------------------------
 

@@ -24,10 +24,6 @@ def one_or_many(value: Any) -> Any:
     return [value] if isinstance(value, dict | Deleted) else value
 
 
-def _as_list(value: Any) -> Any:
-    return [value] if isinstance(value, dict | Deleted) else value
-
-
 class Start(Model):
     """Where the first change token comes from."""
 
