@@ -42,6 +42,7 @@ class Report:
     """One run. `sync` returns it; ``exit_code`` as in the design, ``error`` what stopped it.
 
     ``complete``: every listing went to its end. ``warnings``: what a person should know.
+    ``signal``: the number of the one that asked the run to stop; None: none did.
     """
 
     name: str = ""
@@ -49,6 +50,7 @@ class Report:
     seconds: float = 0.0
     error: FilehaulError | None = None
     warnings: list[str] = field(default_factory=list)
+    signal: int | None = None
 
     def __getattr__(self, name: str) -> int:
         """A count over all resources: listed, transferred, unchanged, … bytes."""

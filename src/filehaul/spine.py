@@ -31,7 +31,7 @@ from .lock import only_run
 from .models import Receipt
 from .plan import Planner
 from .report import Report, ResourceReport
-from .signals import interruptible
+from .signals import hand_on, interruptible
 from .sink import Sink, identity_of, sink_of
 from .transfer import Transfers, closed, opened, settle
 from .watch import Watch, Wishes
@@ -63,9 +63,13 @@ def sync(
 
     Raises ConfigError, CredentialsError and defects (exit codes 1, 2, 4, 5); everything else that
     stops or limits a run is in the report: ``report.exit_code``, ``report.error``,
-    ``report.raise_for_failures()``. ``wishes``: see `Wishes`.
+    ``report.raise_for_failures()``. ``wishes``: see `Wishes`. A run that SIGINT or SIGTERM stopped
+    hands the signal on when everything is parked: the caller's own handler is called, and without
+    one KeyboardInterrupt or SystemExit (130) is raised.
     """
     report = run(load_config(config), watch=watch, clock=clock, **wishes)
+    if report.signal is not None:
+        hand_on(report.signal)
     if report.error is not None and report.error.exit_code in _RAISED:
         raise report.error
     return report
@@ -83,13 +87,14 @@ def run(
     begun = time.monotonic()
     if config.client.insecure:
         report.warnings.append("TLS verification is off (client.insecure)")
-    try:
-        for guessed in config.dlt_resources:
-            refuse_auto(guessed.name, guessed.reason, config.source)
-        with interruptible() as cancelled:
-            _Run(config, report, watch or Watch(), clock, cancelled, wishes).all()
-    except FilehaulError as problem:
-        report.error = problem
+    with interruptible() as wish:
+        try:
+            for guessed in config.dlt_resources:
+                refuse_auto(guessed.name, guessed.reason, config.source)
+            _Run(config, report, watch or Watch(), clock, wish, wishes).all()
+        except FilehaulError as problem:
+            report.error = problem
+    report.signal = wish.number
     report.seconds = time.monotonic() - begun
     return report
 
