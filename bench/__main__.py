@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from . import listing, memory, scale, startup, transfer
+from . import listing, memory, ranges, scale, startup, transfer, unchanged
 from .figures import Table, markdown, ratio
 from .measure import MEBI, BenchError, say
 
-PARTS = ("transfer", "listing", "scale", "startup")
+PARTS = ("transfer", "ranges", "unchanged", "listing", "scale", "startup")
 ASKED_FOR = ("memory",)  # ten minutes: only where it is named
 
 
@@ -46,8 +46,12 @@ def tables(given: argparse.Namespace) -> Iterator[Table]:
     tenth = 10 if given.quick else 1
     limit = str(given.limit.resolve()) if given.limit else None
     if "transfer" in parts:
-        yield transfer.measure(transfer.Work("small", 20_000 // tenth, 4096), given.rounds, limit)
-        yield transfer.measure(transfer.Work("large", 4, 256 * MEBI // tenth), given.rounds, limit)
+        for work in _transfers(tenth):
+            yield transfer.measure(work, given.rounds, limit)
+    if "ranges" in parts:
+        yield ranges.measure(4096 * MEBI // tenth)
+    if "unchanged" in parts:
+        yield unchanged.measure(100_000 // tenth, given.rounds)
     if "listing" in parts:
         for latency in (0.0, 0.03):
             work = listing.Work(100_000 // tenth, latency)
@@ -58,6 +62,17 @@ def tables(given: argparse.Namespace) -> Iterator[Table]:
         yield memory.measure(10_000_000 // tenth)
     if "startup" in parts:
         yield startup.measure(3 * given.rounds)
+
+
+def _transfers(tenth: int) -> list[transfer.Work]:
+    few, kibi = 20_000 // tenth, 1024
+    return [
+        transfer.Work("small", few, 4 * kibi, {"rclone": 1.8, "curl": 0.9, "limit": 0.5}),
+        transfer.Work("secret", few, 4 * kibi, {"rclone": 1.8}, tls=True),
+        transfer.Work("middle", 2000 // tenth, 256 * kibi, {"rclone": 1.2}),
+        transfer.Work("large", 4, 1024 * MEBI // tenth, {"curl + sha256sum": 0.9}),
+        transfer.Work("many", 200_000 // tenth, 4 * kibi, {"rclone": 1.0}, whole=True),
+    ]
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import tree
@@ -24,23 +24,30 @@ from .measure import (
 from .web import PACKAGES, Web, nginx
 
 Command = Callable[[Path], Sequence[str]]
+_BY = {"transfer": "transfer", "seconds": "whole process"}
+_AGAINST = ("rclone", "curl", "curl + sha256sum", "limit")
 _FEW = 8  # below this many files, settings for many files are not tried
 _RCLONE = ("--config", "", "--no-check-dest", "--quiet")
 
 
 @dataclass(frozen=True)
 class Work:
-    """``count`` files of ``size`` bytes, in one folder of that name."""
+    """``count`` files of ``size`` bytes, in one folder of that name. ``aims``: the least ratios,
+    by tool; of the whole process where ``whole`` says so, else of the transfer.
+    """
 
     folder: str
     count: int
     size: int
+    aims: Mapping[str, float] = field(default_factory=dict)
+    tls: bool = False
+    whole: bool = False
 
     @property
     def title(self) -> str:
         """What it is, in words."""
         unit, size = ("MiB", self.size // MEBI) if self.size >= MEBI else ("KiB", self.size // 1024)
-        return f"{self.count:,} files of {size:,} {unit}"
+        return f"{self.count:,} × {size:,} {unit}{' over TLS' if self.tls else ''}"
 
 
 def measure(work: Work, rounds: int, limit: str | None = None) -> Table:
@@ -56,8 +63,8 @@ def measure(work: Work, rounds: int, limit: str | None = None) -> Table:
     return Table(
         title=f"Transfer: {work.title}",
         lines=lines(contenders, runs),
-        by={"transfer": "transfer", "seconds": "whole process"},
-        against={"rclone": 1.0, "curl": None, "curl + sha256sum": None, "limit": None},
+        by=dict(reversed(_BY.items())) if work.whole else _BY,
+        against={tool: work.aims.get(tool) for tool in _AGAINST},
         columns={"transfer, s": lambda one: f"{one.extra['transfer']:.2f}", "rate": _rate(work)},
         notes=_notes(),
     )
@@ -84,12 +91,12 @@ def _notes() -> list[str]:
 
 def _contenders(work: Work, web: Web, limit: str | None) -> list[Contender]:
     many = work.count >= _FEW
-    made = [_filehaul(work, web, n) for n in ((8, 16, 32, 64) if many else (8,))]
+    made = [_filehaul(work, web, n) for n in ((8, 16, 32, 64) if many else (4, 8))]
     made += [_rclone(work, web, name, flags) for name, flags in _rclone_settings(many)]
     made += [_curl(work, web, n) for n in ((32, 64) if many else (64,))]
     if not many:
         made.append(_curl_and_sum(work, web))
-    if limit is not None:
+    if limit is not None and not work.tls:
         made.append(_limit(work, web, limit))
     return made
 
@@ -141,10 +148,15 @@ def _contender(work: Work, web: Web, tool: str, name: str, command: Command) -> 
     return Contender(tool, name, prepared, _whole(work), _transfer_of(work, web))
 
 
-def _filehaul(work: Work, web: Web, concurrency: int) -> Contender:
+def write_config(work: Work, web: Web, concurrency: int, folder: Path) -> Path:
+    """filehaul's config for this work, in this folder."""
     config = {
         "name": "bench",
-        "client": {"base_url": web.url, "limits": {"concurrency": concurrency}},
+        "client": {
+            "base_url": web.url(work.tls),
+            "limits": {"concurrency": concurrency},
+            "ca_bundle": str(web.certificate),
+        },
         "resources": [
             {
                 "name": "files",
@@ -167,9 +179,12 @@ def _filehaul(work: Work, web: Web, concurrency: int) -> Contender:
         ],
         "sink": "out",
     }
+    return write_json(folder / "bench.yaml", config)
 
+
+def _filehaul(work: Work, web: Web, concurrency: int) -> Contender:
     def command(folder: Path) -> Sequence[str]:
-        path = write_json(folder / "bench.yaml", config)
+        path = write_config(work, web, concurrency, folder)
         return [filehaul(), "sync", str(path), "--json"]
 
     return _contender(work, web, "filehaul", f"filehaul sync, {concurrency} in flight", command)
@@ -177,10 +192,10 @@ def _filehaul(work: Work, web: Web, concurrency: int) -> Contender:
 
 def _rclone(work: Work, web: Web, name: str, flags: Sequence[str]) -> Contender:
     program = found("rclone", PACKAGES)
-    url = f"{web.url}/{work.folder}/"
+    url = f"{web.url(work.tls)}/{work.folder}/"
 
     def command(folder: Path) -> Sequence[str]:
-        where = ("--http-url", url)
+        where = ("--http-url", url, "--ca-cert", str(web.certificate))
         return [program, "copy", *_RCLONE, *flags, *where, ":http:", str(folder / "out")]
 
     return _contender(work, web, "rclone", name, command)
@@ -193,9 +208,10 @@ def _curl(work: Work, web: Web, most: int) -> Contender:
         with (folder / "list").open("w") as file:
             for number in range(work.count):
                 name = f"{number:05}.bin"
-                url = f"{web.url}/{work.folder}/{name}"
+                url = f"{web.url(work.tls)}/{work.folder}/{name}"
                 file.write(f'url = "{url}"\noutput = "out/{name}"\n')
-        return [program, "-sS", "--parallel", "--parallel-max", str(most), "--config", "list"]
+        trust = ("--cacert", str(web.certificate))
+        return [program, "-sS", *trust, "--parallel", "--parallel-max", str(most), "-K", "list"]
 
     return _contender(work, web, "curl", f"curl --parallel, {most} at most", command)
 
@@ -207,7 +223,7 @@ def _curl_and_sum(work: Work, web: Web) -> Contender:
     def command(_folder: Path) -> Sequence[str]:
         each = []
         for number in range(work.count):
-            url = shlex.quote(f"{web.url}/{work.folder}/{number:05}.bin")
+            url = shlex.quote(f"{web.url()}/{work.folder}/{number:05}.bin")
             each.append(f"{program} -sS {url} | tee out/{number:05}.bin | sha256sum &")
         return ["sh", "-c", "\n".join([*each, "wait"])]
 

@@ -35,10 +35,14 @@ http {{
     scgi_temp_path {folder}/scgi;
     server {{
         listen 127.0.0.1:{port} reuseport;
+        listen 127.0.0.1:{tls_port} ssl reuseport;
+        ssl_certificate {folder}/cert.pem;
+        ssl_certificate_key {folder}/key.pem;
         root {tree};
-        location /small/ {{ autoindex on; }}
-        location /large/ {{ autoindex on; }}
-        location ~ ^/v1/(small|large)$ {{
+        autoindex on;
+        # What one connection gets, as vendors have it: bytes a second.
+        location /capped/ {{ limit_rate 52428800; }}
+        location ~ ^/v1/([a-z]+)$ {{
             default_type application/json;
             try_files /pages/$1/$arg_offset.json =404;
         }}
@@ -52,13 +56,23 @@ class Web:
     """A running nginx."""
 
     port: int
-    log: Path
+    tls_port: int
+    folder: Path
     offset: int = 0
 
     @property
-    def url(self) -> str:
+    def log(self) -> Path:
+        """Its access log."""
+        return self.folder / "access.log"
+
+    @property
+    def certificate(self) -> Path:
+        """The certificate that clients are to trust."""
+        return self.folder / "cert.pem"
+
+    def url(self, tls: bool = False) -> str:
         """Where it answers."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"https://127.0.0.1:{self.tls_port}" if tls else f"http://127.0.0.1:{self.port}"
 
     def mark(self) -> None:
         """What is in the log by now does not count."""
@@ -77,6 +91,13 @@ class Web:
                 return last - first, count
             time.sleep(0.1)
         raise BenchError(f"nginx's log has {count} content requests, not {expected}")
+
+    def requests(self) -> int:
+        """Since the mark: how many requests there were."""
+        time.sleep(_LATE)
+        with self.log.open() as log:
+            log.seek(self.offset)
+            return sum(1 for _ in log)
 
     def _read(self, prefix: str) -> tuple[float, float, int]:
         first, last, count = float("inf"), 0.0, 0
@@ -97,17 +118,25 @@ class Web:
 def nginx(folder: Path, tree: Path) -> Iterator[Web]:
     """nginx over a tree, until the block ends."""
     program = found("nginx", PACKAGES)
-    port = _free_port()
+    port, tls_port = _free_port(), _free_port()
+    _make_certificate(folder)
     conf = folder / "nginx.conf"
-    conf.write_text(_CONF.format(folder=folder, tree=tree, port=port))
+    conf.write_text(_CONF.format(folder=folder, tree=tree, port=port, tls_port=tls_port))
     command = [program, "-p", str(folder), "-c", str(conf), "-e", str(folder / "error.log")]
     process = subprocess.Popen(command, env=environment(), stdin=subprocess.DEVNULL)
     try:
         _wait_for(port, process, folder)
-        yield Web(port, folder / "access.log")
+        yield Web(port, tls_port, folder)
     finally:
         process.terminate()
         process.wait(10)
+
+
+def _make_certificate(folder: Path) -> None:
+    command = [found("openssl", "openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes"]
+    command += ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
+    command += ["-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run(command, check=True, capture_output=True)
 
 
 def _free_port() -> int:

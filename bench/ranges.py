@@ -1,0 +1,74 @@
+"""One large file over connections that are capped, as vendors do: by one, and by several ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from . import tree
+from .figures import Table, lines
+from .measure import MEBI, BenchError, Contender, filehaul, interleaved, say, scratch, write_json
+from .web import Web, nginx
+
+RATE = 50  # MiB a second and connection: bench.web
+RANGES = 8
+
+
+def measure(size: int) -> Table:
+    """One table, one round: the rate is the server's, and does not vary."""
+    with scratch("web") as folder, scratch("out") as room:
+        say(f"one file of {size // MEBI:,} MiB")
+        served = folder / "tree"
+        tree.make(served, "capped", 1, size)
+        with nginx(folder, served) as web:
+            contenders = [_sync(web, size, RANGES), _sync(web, size, 1)]
+            runs = interleaved(contenders, 1, room, warm_up=False)
+    return Table(
+        title=f"Ranges: one file of {size // MEBI:,} MiB, {RATE} MiB/s a connection",
+        lines=lines(contenders, runs),
+        by={"seconds": "whole process"},
+        against={"one connection": 6.0},
+        notes=[f"- One connection alone takes {size / MEBI / RATE:.1f} s."],
+    )
+
+
+def _sync(web: Web, size: int, ranges: int) -> Contender:
+    content: dict[str, Any] = {"path": "/capped/{file_name}"}
+    if ranges > 1:
+        content["ranges"] = ranges
+    config = {
+        "name": "bench",
+        "client": {"base_url": web.url(), "limits": {"concurrency": RANGES}},
+        "resources": [
+            {
+                "name": "files",
+                "primary_key": "file_id",
+                "write_disposition": "merge",
+                "endpoint": {
+                    "path": "/v1/capped",
+                    "data_selector": "files",
+                    "paginator": {"type": "offset", "limit": tree.PAGE},
+                },
+                "fields": {
+                    "file_id": "id",
+                    "file_name": "name",
+                    "size": "size",
+                    "checksum": {"sha256": "sha256"},
+                },
+                "content": content,
+            }
+        ],
+        "sink": "out",
+    }
+
+    def command(folder: Path) -> Sequence[str]:
+        return [filehaul(), "sync", str(write_json(folder / "bench.yaml", config)), "--json"]
+
+    def check(folder: Path) -> None:
+        found = [path.stat().st_size for path in (folder / "out").glob("*.bin")]
+        if found != [size]:
+            raise BenchError(f"files of {found} bytes arrived")
+
+    tool = "filehaul" if ranges > 1 else "one connection"
+    return Contender(tool, f"filehaul sync, ranges: {ranges}", command, check)
