@@ -76,6 +76,7 @@ class File(NamedTuple):
     """A file as the vendor lists it, in neutral columns.
 
     ``path_is_joined``: the path was made of names (`filehaul.names.child_path`), not the vendor's.
+    ``mime_type``: lower case, without parameters.
     """
 
     resource: str
@@ -89,6 +90,7 @@ class File(NamedTuple):
     fingerprint: str = ""
     version: str | None = None
     path_is_joined: bool = False
+    mime_type: str | None = None
 
 
 class Task(NamedTuple):

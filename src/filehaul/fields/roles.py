@@ -34,6 +34,7 @@ _USUAL = {
     "size": ("size", "file_size", "size_bytes", "bytes"),
     "modified": ("modified_at", "updated_at", "modified", "updated", "last_modified"),
     "version": ("version", "etag", "rev", "revision"),
+    "mime_type": ("mime_type", "mimeType", "content_type", "contentType"),
 }
 _INT64 = 2**63
 _FOLDERS = frozenset({"folder", "directory", "dir"})
@@ -132,6 +133,7 @@ class Roles:
             fingerprint=fingerprint(checksum, of),
             version=_text_or_none(of.get("version")),
             path_is_joined=is_joined,
+            mime_type=_mime_type(of.get("mime_type")),
         )
 
     @cached_property
@@ -169,6 +171,13 @@ def _text_or_none(value: Any) -> str | None:
     if value is None or value == "" or isinstance(value, (dict, list)):
         return None
     return text(value)
+
+
+def _mime_type(value: Any) -> str | None:
+    """As in ``text/plain``: what follows a semicolon says nothing about the kind of file."""
+    if not isinstance(value, str):
+        return None
+    return value.partition(";")[0].strip().lower() or None
 
 
 def fingerprint(checksum: Mapping[str, str], of: Mapping[str, Any]) -> str:

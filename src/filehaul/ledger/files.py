@@ -19,13 +19,13 @@ _ASKED = 500  # keys in one question; SQLite's limit was 999 for long
 _MARKS = ",".join("?" * _ASKED)
 _UPSERT = """
 INSERT INTO files (resource, key, row_hash, listing, first_seen, is_file, file_id, drive_id,
-                   name, desired, size, fingerprint, checksum, version)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                   name, desired, size, fingerprint, checksum, version, mime_type)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (resource, key) DO UPDATE SET
     row_hash = excluded.row_hash, listing = excluded.listing, is_file = excluded.is_file,
     file_id = excluded.file_id, drive_id = excluded.drive_id, name = excluded.name,
     desired = excluded.desired, size = excluded.size, fingerprint = excluded.fingerprint,
-    checksum = excluded.checksum, version = excluded.version,
+    checksum = excluded.checksum, version = excluded.version, mime_type = excluded.mime_type,
     deleted_at = NULL, delete_reason = NULL, last_row = NULL
 """
 _UPSERT_ROW = """
@@ -152,6 +152,7 @@ class FilesBook:
                     file.fingerprint,
                     orjson.dumps(dict(file.checksum)).decode() if file.checksum else None,
                     file.version,
+                    file.mime_type,
                 )
             )
         self.db.executemany(_UPSERT, rows)

@@ -52,7 +52,7 @@ CREATE TABLE files (
     listing INTEGER NOT NULL, first_seen INTEGER NOT NULL,
     is_file INTEGER NOT NULL, file_id TEXT NOT NULL, drive_id TEXT NOT NULL,
     name TEXT, desired TEXT, size INTEGER, fingerprint TEXT NOT NULL, checksum TEXT,
-    version TEXT,
+    version TEXT, mime_type TEXT,
     deleted_at INTEGER, delete_reason TEXT, last_row BLOB,
     PRIMARY KEY (resource, key)
 ) WITHOUT ROWID;

@@ -71,7 +71,7 @@ _MOVED = (
 )
 _TODO = f"""
 SELECT f.key, f.file_id, f.drive_id, f.name, f.desired, f.size, f.checksum, f.fingerprint,
-       f.version, coalesce(a.address, k.address), p.path,
+       f.version, f.mime_type, coalesce(a.address, k.address), p.path,
        t.status, t.fingerprint, t.target, t.size, t.sha256, t.permanent, t.retry_at, t.sink = :sink
 {_JOINED}
 LEFT JOIN temp.addresses a ON a.resource = f.resource AND a.key = f.key
@@ -339,18 +339,19 @@ def _todo(resource: str, row: tuple[Any, ...]) -> Todo:
         checksum=orjson.loads(row[6]) if row[6] else {},
         fingerprint=row[7],
         version=row[8],
+        mime_type=row[9],
     )
     return Todo(
         file=file,
         desired=row[4],
-        address=row[9],
-        path=row[10],
-        status=row[11],
-        fingerprint=row[12],
-        target=row[13],
-        size=row[14],
-        sha256=row[15].hex() if row[15] else None,
-        permanent=bool(row[16]),
-        retry_at=row[17],
-        same_sink=bool(row[18]),
+        address=row[10],
+        path=row[11],
+        status=row[12],
+        fingerprint=row[13],
+        target=row[14],
+        size=row[15],
+        sha256=row[16].hex() if row[16] else None,
+        permanent=bool(row[17]),
+        retry_at=row[18],
+        same_sink=bool(row[19]),
     )
