@@ -7,6 +7,7 @@ import importlib.util
 import itertools
 import random
 import sys
+import zlib
 from base64 import b64decode
 from types import SimpleNamespace
 from unittest import mock
@@ -19,7 +20,7 @@ from filehaul import checksums
 from filehaul.checksums import STRENGTH, SUPPORTED, new, normalise, strongest
 
 MIB = 1024 * 1024
-BUILT_IN = [name for name in STRENGTH if name != "blake3"]
+BUILT_IN = [name for name in STRENGTH if name not in ("blake3", "crc32c")]
 
 
 def digest_of(algorithm: str, *pieces: bytes) -> str:
@@ -237,18 +238,56 @@ def test_blake3_vectors(size: int, expected: str) -> None:
     assert digest_of("blake3", bytes(i % 251 for i in range(size))) == expected
 
 
+def test_crc32c_without_its_module_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where google-crc32c is not installed, asking for crc32c says what to install."""
+    monkeypatch.setitem(sys.modules, "google_crc32c", None)
+    with pytest.raises(ValueError, match=r"pip install 'filehaul\[crc32c\]'"):
+        new("crc32c")
+
+
+def test_crc32c_with_its_module_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the module is there, it goes on from the value so far, and gets plain bytes."""
+
+    def extend(value: int, data: bytes) -> int:
+        assert type(data) is bytes
+        return zlib.crc32(data, value)
+
+    monkeypatch.setitem(sys.modules, "google_crc32c", SimpleNamespace(extend=extend))
+    digest = new("crc32c")
+    for piece in (b"123", bytearray(b"456"), memoryview(b"789")):
+        digest.update(piece)
+    assert digest.hexdigest() == "cbf43926"
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"123456789", "e3069283"),
+        (bytes(32), "8a9136aa"),
+        (b"\xff" * 32, "62a8ab43"),
+        (bytes(range(32)), "46dd794e"),
+        (bytes(range(31, -1, -1)), "113fdb5c"),
+    ],
+)
+def test_crc32c_vectors(data: bytes, expected: str) -> None:
+    """RFC 3720, appendix B.4 (which prints the bytes turned round), where the module is there."""
+    pytest.importorskip("google_crc32c")
+    assert digest_of("crc32c", data[:5], data[5:]) == expected
+
+
 def test_supported_says_what_can_be_computed_here() -> None:
-    """Every supported name makes a digest; blake3 counts only where its module is."""
-    here = {"blake3"} if importlib.util.find_spec("blake3") else set()
+    """Every supported name makes a digest; blake3 and crc32c count only where their module is."""
+    modules = {"blake3": "blake3", "crc32c": "google_crc32c"}
+    here = {name for name, module in modules.items() if importlib.util.find_spec(module)}
     assert {"md5", "sha1", "sha256", "sha512", "crc32", "quickxor", "dropbox"} | here == SUPPORTED
-    lengths = {name: len(digest_of(name, b"x")) for name in SUPPORTED - {"blake3"}}
+    lengths = {name: len(digest_of(name, b"x")) for name in SUPPORTED - set(modules)}
     assert lengths == {
         **{"md5": 32, "sha1": 40, "sha256": 64, "sha512": 128},
         **{"crc32": 8, "quickxor": 40, "dropbox": 64},
     }
 
 
-ALL = {name: digest_of(name, b"x") for name in BUILT_IN} | {"blake3": "b" * 64}
+ALL = {name: digest_of(name, b"x") for name in BUILT_IN} | {"blake3": "b" * 64, "crc32c": "c" * 8}
 
 
 def test_strongest_follows_the_order(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,7 +298,7 @@ def test_strongest_follows_the_order(monkeypatch: pytest.MonkeyPatch) -> None:
     while (found := strongest(left)) is not None:
         assert found == (found[0], left.pop(found[0]))
         order.append(found[0])
-    assert " ".join(order) == "sha512 sha256 blake3 sha1 dropbox quickxor md5 crc32"
+    assert " ".join(order) == "sha512 sha256 blake3 sha1 dropbox quickxor md5 crc32c crc32"
     assert not left
 
 
@@ -289,6 +328,8 @@ MD5 = "900150983cd24fb0d6963f7d28e17f72"
         ("sha1", f"sha_1:{'0' * 40}", "0" * 40),
         ("blake3", f"blake3:{'a' * 64}", "a" * 64),
         ("crc32", "CBF43926", "cbf43926"),
+        ("crc32c", "crc32c:E3069283", "e3069283"),
+        ("crc32", "crc32c:E3069283", None),
         ("quickxor", "4a" * 20, "4a" * 20),
         ("md5", f"sha1:{MD5}", None),
         ("md5", MD5[:-1], None),
