@@ -144,7 +144,8 @@ def test_content_defaults():
     """By path, verified by the strongest that there is."""
     content = load_config(with_resource(content={"path": "/x/{file_id}"})).resources[0].content
     assert content is not None
-    assert (content.layout, content.verify, content.url_field) == ("by_path", "auto", None)
+    assert (content.layout, content.url_field) == ("by_path", None)
+    assert content.verify == {"default": "auto"}
 
 
 @pytest.mark.parametrize(

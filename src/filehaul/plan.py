@@ -12,6 +12,7 @@ from typing import NamedTuple
 from . import checksums
 from .claims import Claims, Place
 from .config import Config, Resource
+from .config.verify import policy_for
 from .fields import Roles, Rows
 from .ledger import FileNote, Ledger, Todo
 from .models import File, Task
@@ -121,7 +122,7 @@ class Planner:
             url=_address(self.base_url, todo.address),
             target=target,
             reason=reason,
-            verify=self.content.verify,
+            verify=policy_for(self.content.verify, todo.file.mime_type),
             replaces=held,
             vacant=vacant,
             moved_from=todo.held if todo.held != target else None,
@@ -129,7 +130,8 @@ class Planner:
         return Decision(action, reason, task)
 
     def _lacks_checksum(self, file: File) -> bool:
-        return self.content.verify == "checksum" and checksums.strongest(file.checksum) is None
+        policy = policy_for(self.content.verify, file.mime_type)
+        return policy == "checksum" and checksums.strongest(file.checksum) is None
 
     def _reason(self, todo: Todo, target: str) -> tuple[str, str]:
         if todo.is_here:

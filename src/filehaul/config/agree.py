@@ -264,6 +264,13 @@ def _content(config: Config, resource: Resource, place: str) -> None:
             where=f"content of {place}",
             hint="primary_key: the column that identifies a file, for example file_id",
         )
+    by_type = len(content.verify) > 1
+    if by_type and resource.fields is not None and resource.fields.mime_type is None:
+        raise ConfigError(
+            "verify by MIME type needs to know the files' types",
+            where=f"content.verify of {place}",
+            hint="fields.mime_type: where a record has it",
+        )
     if content.path is not None:
         try:
             names = braces(content.path)

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from .base import Model, Path
+from .verify import Verify
 
 
 class Content(Model):
@@ -20,8 +21,10 @@ class Content(Model):
     layout: Literal["by_path", "by_id"] = Field(
         "by_path", description="at the vendor's path below the sink, or under the file's id"
     )
-    verify: Literal["auto", "checksum", "size", "none"] = Field(
-        "auto", description="auto: by the strongest that the record offers"
+    verify: Verify = Field(
+        {"default": "auto"},
+        description="auto (by the strongest that the record offers), checksum, size or none; or "
+        "one of these for each MIME type, as in {default: auto, text/*: size}",
     )
 
     @model_validator(mode="after")
