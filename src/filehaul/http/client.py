@@ -66,11 +66,11 @@ class Http:
         """Ask them all, at most ``concurrency`` at once, each result as soon as it is there.
 
         ``requests`` is pulled only when there is room; a None in it means: nothing to ask before
-        the next result is there. Results come in the order of completion. A request's own failure
-        is in its result. Raised is what concerns the whole connection: CredentialsError or
-        TemporaryError where no token is to be had, TemporaryError where the vendor asks for a
-        longer pause than the budget allows, ConfigError where a setting (certificates, proxy) is
-        wrong, Cancelled.
+        the next result is there, or a tenth of a second has passed. Results come in the order of
+        completion. A request's own failure is in its result. Raised is what concerns the whole
+        connection: CredentialsError or TemporaryError where no token is to be had, TemporaryError
+        where the vendor asks for a longer pause than the budget allows, ConfigError where a
+        setting (certificates, proxy) is wrong, Cancelled.
         """
         loop = self._loop(concurrency or self.settings.concurrency)
         try:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .client import Http
 
 _LONGEST_WAIT = 0.5  # how long a cancellation may go unnoticed
+_ASK_AGAIN = 0.1  # after a None in the iterator
 _GRACE = 5.0  # what is in flight may still end within this, then it is parked
 
 
@@ -39,7 +40,7 @@ class Loop:
         self.turn = itertools.count()
         self.ready: deque[Result] = deque()
         self.exhausted = False
-        self.held = False  # by a None in the iterator, until the next result is told
+        self.held = 0.0  # by a None in the iterator: until then, or until the next result
         self.stop: FilehaulError | None = None
         self.until = 0.0
 
@@ -48,7 +49,7 @@ class Loop:
         make_room(concurrency)
         self.busy = True
         self.concurrency = concurrency
-        self.exhausted = self.held = False
+        self.exhausted, self.held = False, 0.0
         self.stop = None
 
     def run(self, requests: Iterator[Request | None]) -> Iterator[Result]:
@@ -62,7 +63,7 @@ class Loop:
             told = bool(self.ready)
             while self.ready:
                 yield self.ready.popleft()
-                self.held = False
+                self.held = 0.0
                 # The caller may have taken its time: keep the pipes full before the next one.
                 self._fill(requests)
                 self.multi.kick()
@@ -104,7 +105,7 @@ class Loop:
 
     def _next(self, requests: Iterator[Request | None]) -> Request | None:
         """The next request; None: there is none to start now."""
-        if self.exhausted or self.held:
+        if self.exhausted or (self.held and self.clock.monotonic() < self.held):
             return None
         if len(self.waiting) + self.multi.in_flight >= 4 * self.concurrency:
             return None  # a vendor in trouble must not make us take in the whole plan
@@ -114,7 +115,7 @@ class Loop:
             self.exhausted = True
             return None
         if request is None:
-            self.held = True
+            self.held = self.clock.monotonic() + _ASK_AGAIN
             if not (self.multi.in_flight or self.waiting or self.ready):
                 raise FilehaulError("nothing is asked, and nothing is in flight")
         return request
@@ -158,6 +159,8 @@ class Loop:
                 due = max(self.waiting[0][0], self.pace.gate)
             if not self.exhausted and self.pace.gate > now:
                 due = self.pace.gate if due is None else min(due, self.pace.gate)
+            if self.held > now and not self.exhausted:
+                due = self.held if due is None else min(due, self.held)
         if self.multi.in_flight:
             wait = _LONGEST_WAIT if due is None else min(_LONGEST_WAIT, max(0.0, due - now))
             self.multi.drive(wait)
