@@ -11,29 +11,25 @@ what is inside and not what came, the inside is the file.
 from __future__ import annotations
 
 import os
-import re
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from . import checksums
 from .errors import FilehaulError, TemporaryError, VendorError
+from .fit import MISMATCHES, MismatchError, ShortError, algorithms, fit, for_ever, wanted
 from .http import Head
+from .ledger import Partial
 from .models import Task
 from .pieces import Lanes, Pieces, write_all
+from .ranges import Marks, Span, marks_of, span_of, validator_of
 from .redact import redact
 from .sink import Sink
 
 _GATHER = 1024 * 1024
-_MISMATCHES = 3
 _ENCODED = frozenset({"gzip", "x-gzip", "deflate"})
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)\Z")
+WORTH_KEEPING = 1024 * 1024
+"""Bytes: of a file of which fewer have come, another run fetches these again."""
 _HTML_NAMES = (".html", ".htm", ".xhtml", ".shtml", ".mhtml", ".asp", ".aspx", ".php", ".jsp")
-
-
-class MismatchError(TemporaryError):
-    """The bytes that came are not the bytes that were listed."""
-
-    kind = "mismatch"
 
 
 class Meter:
@@ -46,11 +42,21 @@ class Meter:
 class Download:
     """The bytes of one task. `size`, `verified_by`, `sha256` tell after `end` how it went.
 
-    ``lanes``: the threads that keep what is large; None: it is kept here and now.
+    ``lanes``: the threads that keep what is large; None: it is kept here and now. ``forget`` is
+    called before bytes of another version take the place of those that were `noted`.
+    ``mismatches``: so often have the wrong bytes come before.
     """
 
     def __init__(
-        self, task: Task, sink: Sink, partial: str, meter: Meter, lanes: Lanes | None = None
+        self,
+        task: Task,
+        sink: Sink,
+        partial: str,
+        meter: Meter,
+        lanes: Lanes | None = None,
+        *,
+        forget: Callable[[str], None] = lambda _partial: None,
+        mismatches: int = 0,
     ) -> None:
         self.task = task
         self.sink = sink
@@ -60,15 +66,16 @@ class Download:
         self.sha256 = ""
         self.verified_by = "none"
         self.shortfall = ""  # that the body was shorter than listed, if it was
-        self._wanted = (
-            checksums.strongest(task.file.checksum) if task.verify not in ("size", "none") else None
-        )
-        theirs = self._wanted[0] if self._wanted else "sha256"
-        algorithms = ("sha256",) if theirs == "sha256" else ("sha256", theirs)
-        self._pieces = Pieces(sink, partial, algorithms, lanes)
+        self.noted: Partial | None = None  # what the ledger knows of the partial
+        self._forget = forget
+        self._wanted = wanted(task)
+        self._pieces = Pieces(sink, partial, algorithms(task), lanes)
         self._hashes: dict[str, str] = {}
-        self._mismatches = 0
+        self._mismatches = mismatches
+        self._short_at = 0
         self._validator = ""
+        self._marks = Marks()
+        self._total: int | None = None
         self._encoding = ""
         self._html = False
         self._most = 0
@@ -83,13 +90,19 @@ class Download:
 
     def resume(self) -> Mapping[str, str]:
         """Range and If-Range, where something was kept and can be told from another version."""
-        if not self._pieces.size or not (self._validator or self._wanted):
+        if not (self._pieces.size and self._is_guarded):
             self._pieces.restart()
             return {}
         headers = {"Range": f"bytes={self._pieces.size}-"}
         if self._validator:
             headers["If-Range"] = self._validator
         return headers
+
+    @property
+    def _is_guarded(self) -> bool:
+        """Whether two versions can be told apart: by the vendor's answer, or by its record."""
+        file = self.task.file
+        return bool(self._validator or self._wanted or file.is_versioned)
 
     def begin(self, head: Head) -> None:
         """200: the whole file. 206: the rest of it, if it is the rest that was asked for."""
@@ -105,10 +118,12 @@ class Download:
             )
         self._pieces.restart()
         said = head.headers
-        etag = said.get("etag", "")
-        # RFC 9110 13.1.5: a weak etag does not promise equal bytes.
-        self._validator = etag if etag and not etag.startswith("W/") else ""
-        self._validator = self._validator or said.get("last-modified", "")
+        self._validator, self._marks = validator_of(said), marks_of(said)
+        if self.noted is not None and self.noted.validator != self._validator:
+            self._forget(self.partial)
+            self.noted = None
+        length = said.get("content-length", "")
+        self._total = int(length) if length.isdecimal() else None
         kind = said.get("content-type", "").partition(";")[0].strip().lower()
         self._encoding = said.get("content-encoding", "").strip().lower()
         self._html = kind in ("text/html", "application/xhtml+xml") and not self._is_html()
@@ -118,10 +133,9 @@ class Download:
         return any(name.lower().endswith(_HTML_NAMES) for name in names)
 
     def _continue(self, head: Head) -> None:
-        match = _CONTENT_RANGE.match(head.headers.get("content-range", "").strip())
-        etag = head.headers.get("etag", "")
-        other = bool(self._validator.startswith('"') and etag and etag != self._validator)
-        if match is None or int(match[1]) != self._pieces.size or other:
+        came = span_of(head.headers)
+        another = marks_of(head.headers).contradict(self._marks)
+        if came is None or came.first != self._pieces.size or another or self._resized(came):
             self._pieces.restart()
             self._validator = ""
             self._most = max(self._most, 1)
@@ -130,6 +144,9 @@ class Download:
                 where=redact(head.url),
                 hint="the file is fetched from its beginning",
             )
+
+    def _resized(self, came: Span) -> bool:
+        return None not in (came.total, self._total) and came.total != self._total
 
     def write(self, chunk: bytes) -> None:
         """Hash and keep."""
@@ -198,63 +215,31 @@ class Download:
     # -- are the bytes right? --------------------------------------------------------------
 
     def _verify(self) -> None:
-        policy, listed = self.task.verify, self.task.file.size
         self.sha256 = self._hashes["sha256"]
-        if self._wanted is not None:
-            algorithm, wanted = self._wanted
-            found = self._hashes[algorithm]
-            if found != wanted:
-                if listed is not None and self.size < listed:
-                    self._short(listed)
-                self._mismatch(f"the {algorithm} is {found}, listed as {wanted}")
-            self.verified_by = algorithm
-        elif policy == "checksum":
-            raise VendorError(
-                "verify: checksum, but the vendor's record has no checksum of this file",
-                where=self.task.target,
-                hint="verify: auto takes the strongest that the record offers",
-            )
-        elif policy in ("auto", "size") and listed is not None:
-            if self.size < listed:
-                self._short(listed)
-            if self.size != listed:
-                self._mismatch(f"{self.size:,} bytes came, listed as {listed:,}")
-            self.verified_by = "size"
-        elif policy == "size":
-            raise VendorError(
-                "verify: size, but the vendor's record has no size of this file",
-                where=self.task.target,
-                hint="verify: auto takes the strongest that the record offers",
-            )
+        try:
+            self.verified_by = fit(self.task, self.size, self._hashes)
+        except MismatchError as problem:
+            raise self._misfit(problem) from None
         if self._html and self.verified_by == "none":
             raise self._page("an HTML page came in the file's place")
 
-    def _short(self, listed: int) -> None:
-        """Cut off without a word: what is there is kept, and the rest is asked for."""
+    def _misfit(self, problem: MismatchError) -> FilehaulError:
+        """Wrong bytes are fetched again from the first; of a body that was cut off without a word
+        the rest is asked for, as long as it grows.
+        """
         if self._html:
-            raise self._page("an HTML page came in the file's place")
-        self.shortfall = f"the body ended after {self.size:,} of {listed:,} bytes"
+            return self._page("an HTML page came in the file's place")
+        short = isinstance(problem, ShortError)
+        if short:
+            if self.shortfall and self.size > self._short_at:
+                self._mismatches = 0
+            self.shortfall, self._short_at = problem.message, self.size
         self._mismatches += 1
-        if self._mismatches < _MISMATCHES:
-            raise TemporaryError(
-                self.shortfall, where=self.task.target, hint="the rest is asked for"
-            )
-        self._mismatch(self.shortfall)
-
-    def _mismatch(self, message: str) -> None:
-        if self._html:
-            raise self._page("an HTML page came in the file's place")
-        self._mismatches += 1
-        self._pieces.restart()
-        self._validator = ""
-        if self._mismatches < _MISMATCHES:
-            raise MismatchError(message, where=self.task.target, hint="it is fetched again")
-        raise VendorError(
-            f"{message}, {_MISMATCHES} times",
-            where=self.task.target,
-            hint="the vendor's record is wrong or the file changes while it is read; "
-            "verify: size or none takes it as it comes",
-        )
+        over = self._mismatches >= MISMATCHES
+        if over or not short:
+            self._pieces.restart()
+            self._validator = ""
+        return for_ever(problem) if over else problem
 
     def _page(self, message: str) -> FilehaulError:
         return VendorError(
@@ -263,6 +248,23 @@ class Download:
             hint="a login or error page with status 200: check auth and content.path",
         )
 
-    def abandon(self) -> None:
-        """Let go of the partial's descriptor; the partial itself stays."""
-        self._pieces.close()
+    # -- another run may go on -------------------------------------------------------------
+
+    def note(self) -> Partial | None:
+        """What another run must know to go on with the partial; None: it would begin anew."""
+        file, total = self.task.file, self._total or self.task.file.size
+        if self._pieces.size < WORTH_KEEPING or not total or not file.fingerprint:
+            return None
+        if self._html or self._encoding or not self._is_guarded:
+            return None
+        return Partial(
+            self.partial, file.resource, file.key, file.fingerprint, self._validator, total
+        )
+
+    def park(self) -> Partial | None:
+        """Let go of the partial with all that has come, and tell as `note` does."""
+        noted = self.note()
+        if noted is None:
+            self._pieces.close()
+            return None
+        return noted._replace(safe=self._pieces.park())

@@ -92,6 +92,12 @@ class File(NamedTuple):
     path_is_joined: bool = False
     mime_type: str | None = None
 
+    @property
+    def is_versioned(self) -> bool:
+        """Whether the fingerprint tells versions apart: a size alone does not."""
+        kind = self.fingerprint[:2]
+        return kind in ("c:", "v:") or (kind == "m:" and "null" not in self.fingerprint)
+
 
 class Task(NamedTuple):
     """One transfer to do: from which address to which path below the sink, and why.

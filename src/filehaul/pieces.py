@@ -15,6 +15,7 @@ from functools import partial
 from queue import Queue
 
 from . import checksums
+from .errors import FilehaulError
 from .sink import Sink
 
 SMALL = 256 * 1024
@@ -175,6 +176,18 @@ class Pieces:
         if self._descriptor >= 0:
             descriptor, self._descriptor = self._descriptor, -1
             os.close(descriptor)
+
+    def park(self) -> bool:
+        """The same, with all that came in it. Whether that is sure to be on the disk."""
+        safe = False
+        with contextlib.suppress(FilehaulError):  # what could not be written comes again
+            self.write()
+            if self._sink.durable:
+                with self._explained():
+                    os.fsync(self._descriptor)
+                safe = True
+        self.close()
+        return safe
 
     # -- a large file ----------------------------------------------------------------------
 

@@ -251,12 +251,12 @@ class _Run:
             return
         try:
             mark = sink.open()
-            sink.tidy()  # an earlier run's: their bytes are not gone on with
+            sink.tidy(ledger.partials.names(sink.identity))
             settle(ledger, sink)
             self._trust(sink, mark, ledger)
             yield sink
         finally:
-            sink.tidy()
+            sink.tidy(ledger.partials.names(sink.identity))
             sink.close()
 
     def _trust(self, sink: Sink, mark: str, ledger: Ledger) -> None:
@@ -311,12 +311,14 @@ class _Run:
                 by_link=resource.content.url_field is not None,
                 meter=self.watch.meter,
                 point=self.watch.point,
+                ranges=resource.content.ranges_at_once,
             )
             try:
                 self.transfers.run(planner)
             finally:
                 self.transfers = None
         closed(ledger, sink)
+        ledger.partials.tidy(one.name for one in self.config.resources if one.content)
 
     def _count(self, one: ResourceReport, resource: Resource, receipt: Receipt) -> None:
         """One receipt into the report."""

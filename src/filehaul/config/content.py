@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from .base import Model, Path
 from .verify import Verify
+
+_RANGES = 8
 
 
 class Content(Model):
@@ -21,11 +23,21 @@ class Content(Model):
     layout: Literal["by_path", "by_id"] = Field(
         "by_path", description="at the vendor's path below the sink, or under the file's id"
     )
+    ranges: bool | Annotated[int, Field(ge=1, le=64)] = Field(
+        False,
+        description="large files by several requests at once; true: 8 a file. Where a connection "
+        "is slower than the line",
+    )
     verify: Verify = Field(
         {"default": "auto"},
         description="auto (by the strongest that the record offers), checksum, size or none; or "
         "one of these for each MIME type, as in {default: auto, text/*: size}",
     )
+
+    @property
+    def ranges_at_once(self) -> int:
+        """Requests at once for one file."""
+        return _RANGES if self.ranges is True else max(1, int(self.ranges))
 
     @model_validator(mode="after")
     def _one_way(self) -> Content:

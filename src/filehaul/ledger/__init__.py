@@ -17,6 +17,7 @@ from __future__ import annotations
 from .changes import ChangesBook
 from .files import FileNote, FilesBook, Tombstone
 from .packages import PackagesBook
+from .partials import Partial, PartialsBook
 from .places import Claim, Intent, Owner, PlacesBook
 from .store import SCHEMA_VERSION, Ledger, explained, micros, moment
 from .transfers import Todo, TransfersBook
@@ -33,6 +34,8 @@ __all__ = [
     "Ledger",
     "Owner",
     "PackagesBook",
+    "Partial",
+    "PartialsBook",
     "PlacesBook",
     "Todo",
     "Tombstone",

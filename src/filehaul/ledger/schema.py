@@ -98,6 +98,16 @@ CREATE TABLE leaving (
     sink TEXT NOT NULL, target TEXT NOT NULL, PRIMARY KEY (sink, target)
 ) WITHOUT ROWID;
 
+-- Bytes that are not verified yet and can be gone on with, also by another run. spans: which of
+-- them are there, as JSON; NULL: all up to the partial's end. safe: they are on the disk.
+CREATE TABLE partials (
+    sink TEXT NOT NULL, name TEXT NOT NULL,
+    resource TEXT NOT NULL, key TEXT NOT NULL, fingerprint TEXT NOT NULL,
+    validator TEXT NOT NULL, total INTEGER NOT NULL, spans TEXT,
+    safe INTEGER NOT NULL, noted_at INTEGER NOT NULL,
+    PRIMARY KEY (sink, name)
+) WITHOUT ROWID;
+
 -- Rows of tables that are only ever appended to; kept, for a destination that loses its tables.
 CREATE TABLE notices (
     number INTEGER PRIMARY KEY, table_name TEXT NOT NULL, row TEXT NOT NULL,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .changes import ChangesBook
     from .files import FilesBook
     from .packages import PackagesBook
+    from .partials import PartialsBook
     from .places import PlacesBook
     from .told import ToldBook
     from .transfers import TransfersBook
@@ -267,6 +268,13 @@ class Ledger:
         from .transfers import TransfersBook
 
         return TransfersBook(self)
+
+    @cached_property
+    def partials(self) -> PartialsBook:
+        """Bytes that are not verified yet."""
+        from .partials import PartialsBook
+
+        return PartialsBook(self)
 
     @cached_property
     def places(self) -> PlacesBook:

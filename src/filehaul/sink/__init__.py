@@ -5,28 +5,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Protocol
 
 from ..config import Config
 from ..errors import FilehaulError
 from .folder import Folder
+from .space import allocate
 from .trouble import RefusedError
 
-__all__ = ["Folder", "RefusedError", "Sink", "identity_of", "sink_of"]
+__all__ = ["Folder", "RefusedError", "Sink", "allocate", "identity_of", "sink_of"]
 
 
 class Sink(Protocol):
     """Where verified bytes are kept. Paths are relative, safe (`filehaul.names`), with ``/``.
 
     Partials are on a local disk, whatever the sink is. ``identity``: what the ledger calls it.
-    ``disturbed``: somebody changed it while it was in use.
+    ``disturbed``: somebody changed it while it was in use. ``durable``: what is kept has to outlive
+    a power failure.
 
     Raises RefusedError where it will not have one file, SinkError where it is itself in trouble.
     """
 
     identity: str
     disturbed: bool
+    durable: bool
 
     def open(self) -> str:
         """Make it ready. Returns its mark: another one means that it was replaced."""
@@ -36,6 +39,9 @@ class Sink(Protocol):
 
     def create(self, partial: str) -> int:
         """A descriptor for a new, empty partial."""
+
+    def reopen(self, partial: str) -> int | None:
+        """A descriptor for reading and writing a partial of an earlier run; None: there is none."""
 
     def commit(self, partial: str, target: str) -> None:
         """The partial becomes the file, at once and whole."""
@@ -64,8 +70,8 @@ class Sink(Protocol):
     def discard(self, partial: str) -> None:
         """Forget a partial; no error where there is none."""
 
-    def tidy(self) -> int:
-        """Remove all partials; how many there were."""
+    def tidy(self, keep: Collection[str] = ()) -> int:
+        """Remove all partials but those of these names; how many were removed."""
 
     def flush(self) -> None:
         """What was committed outlives a power failure, where that is asked for."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from .. import checksums
@@ -180,6 +181,19 @@ class Folder:
         except OSError as problem:
             raise trouble(problem, self.root, partial) from problem
 
+    def reopen(self, partial: str) -> int | None:
+        """A descriptor for a partial of an earlier run; None where there is none, or no file."""
+        flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        try:
+            descriptor = os.open(partial, flags, dir_fd=self._place(partial))
+        except OSError:
+            return None
+        found = os.fstat(descriptor)
+        if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
+            return descriptor
+        os.close(descriptor)
+        return None
+
     def commit(self, partial: str, target: str) -> None:
         """One rename. Whatever had the name before is replaced at once and whole."""
         self._commit(partial, target, os.rename)
@@ -312,14 +326,16 @@ class Folder:
         with contextlib.suppress(OSError):
             os.unlink(partial, dir_fd=self._place(partial))
 
-    def tidy(self) -> int:
-        """Remove all partials of this connection; how many there were."""
+    def tidy(self, keep: Collection[str] = ()) -> int:
+        """Remove all partials of this connection but these; how many were removed."""
         removed = 0
         with contextlib.suppress(OSError):
             for spread in os.listdir(self._folder(self._partials)):  # noqa: PTH208 - by descriptor
                 with contextlib.suppress(OSError):
                     folder = self._folder(f"{self._partials}/{spread}", make=False)
                     for name in os.listdir(folder):  # noqa: PTH208
+                        if name in keep:
+                            continue
                         os.unlink(name, dir_fd=folder)
                         removed += 1
         return removed

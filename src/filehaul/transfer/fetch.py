@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
@@ -11,15 +12,20 @@ from datetime import datetime
 
 from ..download import Download, Meter
 from ..errors import AnswerError, CredentialsError, FilehaulError, SinkError, TemporaryError
+from ..fit import MismatchError, fit
 from ..http import Http, Request, Result
-from ..ledger import Ledger
+from ..ledger import Ledger, Partial
 from ..models import File, Receipt, Task
+from ..parts import Part, Parts, WholeError
 from ..pieces import Lanes
 from ..plan import MOVE, NO_ADDRESS, NO_CHECKSUM, UNADDRESSED, UNCHANGED, Decision, Planner
 from ..sink import Sink
-from .batch import Batch, Change, Point
+from .batch import INTERVAL, Batch, Change, Point
+from .large import LargeFiles
 from .moves import Moves
 from .receipts import already_there, failure, is_permanent, kept, now
+
+_PATIENCE = 0.1  # seconds between two looks at what only a thread is at work on
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,7 @@ class Transfers:
         by_link: bool = False,
         meter: Meter | None = None,
         point: Point = lambda _name: None,
+        ranges: int = 1,
     ) -> None:
         self.http = http
         self.sink = sink
@@ -64,6 +71,11 @@ class Transfers:
         self._downloads: set[Download] = set()
         self._again: deque[Request] = deque()
         self._lanes = Lanes()
+        self._large = LargeFiles(
+            sink, ledger, self.meter, self._lanes, ranges, http.settings.concurrency
+        )
+        self._noted: dict[str, Partial] = {}
+        self._noted_at = time.monotonic()
 
     def run(self, planner: Planner) -> None:
         """All that is to do. Raises SinkError, CredentialsError, TemporaryError, Cancelled where
@@ -79,31 +91,92 @@ class Transfers:
             if self._refused is not None and not self._had:
                 raise self._refused  # no file at all could be had with these credentials
         finally:
-            for download in self._downloads:
-                download.abandon()
-            self._lanes.close()
-            self.batch.flush()
+            try:
+                self.batch.flush()
+                self._park()
+            finally:
+                self._lanes.close()
 
     def tick(self) -> None:
         """Write down what is due. To be called often, also while no file ends."""
         if self.batch.due:
             self.batch.flush()
+        if time.monotonic() - self._noted_at >= INTERVAL:
+            self._note()
+
+    def _note(self) -> None:
+        """What another run must know to go on with what is on its way."""
+        self._noted_at = time.monotonic()
+        found = self._large.notes()
+        for download in self._downloads:
+            download.noted = download.note() or download.noted
+            found += [] if download.noted is None else [download.noted]
+        fresh = {one.name: one for one in found if self._noted.get(one.name) != one}
+        if fresh:
+            self.ledger.partials.note(self.sink.identity, fresh.values())
+            self._noted.update(fresh)
+
+    def _park(self) -> None:
+        """What is on its way stays where it is, to be gone on with."""
+        parked = self._large.park()
+        for download in self._downloads:
+            noted = download.park()
+            parked += [] if noted is None else [noted]
+        self._downloads.clear()
+        if parked:
+            self.ledger.partials.note(self.sink.identity, parked)
+
+    def _drop(self, partial: str) -> None:
+        """Nobody goes on with these bytes."""
+        self.sink.discard(partial)
+        if self._noted.pop(partial, None) is not None:
+            self._large.forget(partial)
 
     # -- from decisions to requests --------------------------------------------------------
 
     def _requests(self, decisions: Iterable[Decision]) -> Iterator[Request | None]:
+        half = max(1, self.http.settings.concurrency // 2)
         for decision in decisions:
             task = decision.task
             receipt = self._without_fetching(decision)
-            if receipt is None:
+            if receipt is not None:
+                self.batch.add(receipt)
+                self.tick()
+                if self.http.cancelled():
+                    return
+            elif not self._large.take(task, _partial(task.file)):
                 yield self._request(task)
-                continue
-            self.batch.add(receipt)
-            self.tick()
-            if self.http.cancelled():
-                return
-        while self._again or self._downloads:
-            yield self._again.popleft() if self._again else None
+            while self._again or len(self._large):
+                # Of what has begun, as much as leaves room for others.
+                request = self._begun(half)
+                if request is None and not self._large.is_full:
+                    break
+                if request is None and not self._is_waiting:
+                    return
+                yield request
+        while (request := self._begun(self.http.settings.concurrency)) or self._is_waiting:
+            yield request
+
+    @property
+    def _is_waiting(self) -> bool:
+        """Whether a result is still to come."""
+        return bool(self._downloads) or self._large.in_flight > 0
+
+    def _begun(self, most: int) -> Request | None:
+        """What is to be asked of files that have begun; None: nothing before something else has
+        ended, or ever. ``most``: requests for parts of files that may be in flight.
+        """
+        while True:
+            for file in self._large.ended():
+                self._joined(file)
+            if self._again:
+                return self._again.popleft()
+            part = self._large.next(most)
+            if part is not None:
+                return Request(part.file.task.url, writer=part, context=part)
+            if self._is_waiting or not len(self._large) or self.http.cancelled():
+                return None
+            self._large.wait(_PATIENCE)  # the bytes are there, and hashed by a thread
 
     def _without_fetching(self, decision: Decision) -> Receipt | None:
         task = decision.task
@@ -116,36 +189,53 @@ class Transfers:
             return failure(task, UNADDRESSED, permanent=True)
         return receipt
 
-    def _request(self, task: Task, again: bool = False) -> Request:
-        download = Download(task, self.sink, _partial(task.file), self.meter, self._lanes)
+    def _request(self, task: Task, again: bool = False, mismatches: int = 0) -> Request:
+        download = Download(
+            task,
+            self.sink,
+            _partial(task.file),
+            self.meter,
+            self._lanes,
+            forget=self._large.forget,
+            mismatches=mismatches,
+        )
         self._downloads.add(download)
         return Request(task.url, writer=download, context=_Errand(download, now(), again))
 
     # -- from results to receipts ----------------------------------------------------------
 
     def _landed(self, result: Result) -> None:
-        errand: _Errand = result.request.context
+        errand: _Errand | Part = result.request.context
+        if isinstance(errand, Part):
+            errand.file.landed(result.error, result.attempts)
+            return
         download, task = errand.download, errand.download.task
         self._downloads.discard(download)
         if result.error is not None:
-            download.abandon()
             self._failed(errand, result.error, result.attempts)
             return
+        self._had_it(
+            Receipt(
+                file=task.file,
+                target=task.target,
+                status="done",
+                size=download.size,
+                sha256=download.sha256,
+                verified_by=download.verified_by,
+                attempts=result.attempts,
+                started_at=errand.started,
+                finished_at=now(),
+            ),
+            task,
+            download.partial,
+        )
+
+    def _had_it(self, receipt: Receipt, task: Task, partial: str) -> None:
+        """The bytes are there, and verified."""
         self._in_a_row = 0
         self._had += 1
         self.point("verified")
-        receipt = Receipt(
-            file=task.file,
-            target=task.target,
-            status="done",
-            size=download.size,
-            sha256=download.sha256,
-            verified_by=download.verified_by,
-            attempts=result.attempts,
-            started_at=errand.started,
-            finished_at=now(),
-        )
-        change = Change(receipt, download.partial, leaves=self._leaves(task))
+        change = Change(receipt, partial, leaves=self._leaves(task))
         if task.replaces:
             self.batch.intend(change)
         else:
@@ -156,31 +246,77 @@ class Transfers:
         old = task.moved_from
         return None if old is None or self.sink.same(old, task.target) else old
 
+    def _joined(self, file: Parts) -> None:
+        """A file in parts has come, or has failed."""
+        task, started, problem = file.task, self._large.started(file), file.problem
+        by = ""
+        if problem is None:
+            try:
+                by = fit(task, file.total, file.hashes)
+            except FilehaulError as found:
+                problem = found
+        if problem is None:
+            file.close()
+            self._had_it(
+                Receipt(
+                    file=task.file,
+                    target=task.target,
+                    status="done",
+                    size=file.total,
+                    sha256=file.hashes["sha256"],
+                    verified_by=by,
+                    attempts=max(1, file.attempts),
+                    started_at=started,
+                    finished_at=now(),
+                ),
+                task,
+                file.partial,
+            )
+        elif isinstance(problem, (WholeError, MismatchError)) or _is_beyond(problem):
+            file.close()
+            self._drop(file.partial)
+            wrong = isinstance(problem, MismatchError)
+            self._again.append(self._request(task, mismatches=1 if wrong else 0))
+        else:
+            self._rest(file, problem)
+            self._give_up(task, problem, problem.message, file.attempts, started)
+
     def _failed(self, errand: _Errand, problem: FilehaulError, attempts: int) -> None:
-        download = errand.download
-        if isinstance(problem, SinkError):
-            raise problem
-        self.sink.discard(download.partial)
-        message = problem.message
-        if isinstance(problem, AnswerError) and problem.status == 416 and download.progress:
+        download, message = errand.download, problem.message
+        if _is_beyond(problem) and download.progress:
             # There is nothing after the bytes that we have: the file is shorter by now.
+            download.park()
+            self._drop(download.partial)
             if not errand.again:
                 self._again.append(self._request(download.task, again=True))
                 return
             message = f"{download.shortfall or message}, and the vendor has no more"
-        by_link = self.by_link and not self.http.origins.trusts(download.task.url)
+        else:
+            self._rest(download, problem)
+        self._give_up(download.task, problem, message, attempts, errand.started)
+
+    def _rest(self, begun: Download | Parts, problem: FilehaulError) -> None:
+        """Its bytes stay for another run, unless the file is not asked for again."""
+        noted = begun.park()
+        if noted is None or not (problem.temporary or isinstance(problem, CredentialsError)):
+            self._drop(begun.partial)
+            return
+        self.ledger.partials.note(self.sink.identity, [noted])
+        self._noted[noted.name] = noted
+
+    def _give_up(
+        self, task: Task, problem: FilehaulError, message: str, attempts: int, started: datetime
+    ) -> None:
+        """The file could not be had, now or for good. SinkError: nor could any other."""
+        if isinstance(problem, SinkError):
+            raise problem
+        by_link = self.by_link and not self.http.origins.trusts(task.url)
         permanent = is_permanent(problem, by_link)
         self._in_a_row = 0 if permanent else self._in_a_row + 1
         if isinstance(problem, CredentialsError):
             self._refused = problem
         self.batch.add(
-            failure(
-                download.task,
-                message,
-                permanent=permanent,
-                attempts=attempts,
-                started=errand.started,
-            )
+            failure(task, message, permanent=permanent, attempts=attempts, started=started)
         )
         if self._in_a_row >= self._most_in_a_row:
             raise self._hopeless(problem)
@@ -194,6 +330,11 @@ class Transfers:
             where=problem.where,
             hint="the vendor is not available now; run again later",
         )
+
+
+def _is_beyond(problem: FilehaulError) -> bool:
+    """Whether bytes were asked for that the vendor's file does not have (416)."""
+    return isinstance(problem, AnswerError) and problem.status == 416
 
 
 def _partial(file: File) -> str:

@@ -1,0 +1,86 @@
+"""Do the bytes that came fit the vendor's record? What `verify` means is decided only here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from . import checksums
+from .errors import FilehaulError, TemporaryError, VendorError
+from .models import Task
+
+MISMATCHES = 3
+"""So often may the wrong bytes come before they are believed to be wrong for ever."""
+
+
+class MismatchError(TemporaryError):
+    """The bytes that came are not the bytes that were listed."""
+
+    kind = "mismatch"
+
+
+class ShortError(MismatchError):
+    """They may be the first of them: there are fewer than were listed."""
+
+
+def wanted(task: Task) -> tuple[str, str] | None:
+    """The record's checksum that the bytes are held to: algorithm and hex; None: to none."""
+    return None if task.verify in ("size", "none") else checksums.strongest(task.file.checksum)
+
+
+def algorithms(task: Task) -> tuple[str, ...]:
+    """What the bytes are hashed by: sha256, which is ours, and the record's."""
+    theirs = wanted(task)
+    return ("sha256",) if theirs is None or theirs[0] == "sha256" else ("sha256", theirs[0])
+
+
+def fit(task: Task, size: int, hashes: Mapping[str, str]) -> str:
+    """By what the bytes are verified now: an algorithm, ``size``, or ``none``.
+
+    Raises MismatchError (ShortError) where they are others, VendorError where the record does not
+    say what the policy asks for.
+    """
+    policy, listed = task.verify, task.file.size
+    theirs = wanted(task)
+    if theirs is not None:
+        algorithm, expected = theirs
+        found = hashes[algorithm]
+        if found != expected:
+            _refuse_short(task, size)
+            raise _mismatch(task, f"the {algorithm} is {found}, listed as {expected}")
+        return algorithm
+    if policy == "checksum" or (policy == "size" and listed is None):
+        raise VendorError(
+            f"verify: {policy}, but the vendor's record has no {policy} of this file",
+            where=task.target,
+            hint="verify: auto takes the strongest that the record offers",
+        )
+    if policy == "none" or listed is None:
+        return "none"
+    _refuse_short(task, size)
+    if size != listed:
+        raise _mismatch(task, f"{size:,} bytes came, listed as {listed:,}")
+    return "size"
+
+
+def _refuse_short(task: Task, size: int) -> None:
+    listed = task.file.size
+    if listed is not None and size < listed:
+        raise ShortError(
+            f"the body ended after {size:,} of {listed:,} bytes",
+            where=task.target,
+            hint="the rest is asked for",
+        )
+
+
+def _mismatch(task: Task, message: str) -> MismatchError:
+    return MismatchError(message, where=task.target, hint="it is fetched again")
+
+
+def for_ever(problem: FilehaulError) -> VendorError:
+    """The same, once it has happened `MISMATCHES` times."""
+    return VendorError(
+        f"{problem.message}, {MISMATCHES} times",
+        where=problem.where,
+        hint="the vendor's record is wrong or the file changes while it is read; "
+        "verify: size or none takes it as it comes",
+    )

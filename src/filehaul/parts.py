@@ -1,0 +1,376 @@
+"""A large file by several requests: parts of it at once, or the rest of what an earlier run began.
+
+Each `Part` is the `http.Writer` of one request, and goes on where it stopped if it breaks off.
+Parts are written where they belong; a thread reads what is whole from the first byte on, and
+hashes it in order while the rest is on its way. Every answer must have the bytes that were asked
+for (206, Content-Range) of the one version that this is: else nothing of it is joined, and the
+file is to be fetched as a whole.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Iterable, Mapping
+from functools import partial as bound
+
+from . import checksums
+from .download import WORTH_KEEPING, Meter
+from .errors import FilehaulError, TemporaryError, VendorError
+from .fit import algorithms, wanted
+from .http import Head
+from .ledger import Partial
+from .models import Task
+from .pieces import PIECE, Lane, Lanes
+from .ranges import Marks, marks_in, marks_of, span_of, validator_of
+from .redact import redact
+from .sink import Sink, allocate
+
+PART = 16 * 1024 * 1024
+"""Bytes of one request: large enough that asking costs nothing, small enough to be asked again."""
+
+Spans = tuple[tuple[int, int], ...]
+
+
+class WholeError(VendorError):
+    """The vendor does not give this file in parts, or not this version: ask for the whole."""
+
+
+class _OverError(VendorError):
+    """Nothing more is wanted of this file: another of its parts has failed."""
+
+
+class Parts:
+    """One file in parts. Belongs to the thread that runs `http`, as its parts do.
+
+    ``count``: most requests at once; with 1, what is missing is asked for in one. ``known``,
+    ``descriptor``: what an earlier run has left. ``problem``: why it was given up. ``hashes``: when
+    all is there. ``attempts``: of the part that needed most.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        sink: Sink,
+        partial: str,
+        meter: Meter,
+        lanes: Lanes,
+        count: int,
+        known: Partial | None = None,
+        descriptor: int = -1,
+    ) -> None:
+        self.task = task
+        self.sink = sink
+        self.partial = partial
+        self.meter = meter
+        self.count = count
+        self.total = known.total if known is not None else task.file.size or 0
+        self.problem: FilehaulError | None = None
+        self.hashes: dict[str, str] = {}
+        self.attempts = 0
+        self._lanes = lanes
+        self._descriptor = descriptor
+        self._validator = known.validator if known is not None else ""
+        self._marks = marks_in(self._validator)
+        self._answered = False
+        self._odd = 0
+        self._whole: Spans = (known.spans or ()) if known is not None else ()
+        self._missing = deque(gaps(self._whole, self.total))
+        self._active: list[Part] = []
+        self.in_flight = 0  # requests on their way
+        self._pending = 0  # pieces that are on their way to the disk
+        self._full = False  # the disk takes no more
+        self._closing = False
+        self._turn = threading.Condition()
+        self._reader: threading.Thread | None = None
+        if descriptor >= 0:
+            self._read_along()
+
+    # -- what to ask, and what came of it ----------------------------------------------------
+
+    def next(self) -> Part | None:
+        """One more part to ask for now; None: no more at the moment."""
+        most = self.count if self._answered else 1  # until it is known that it comes in parts
+        if self.problem is not None or not self._missing or self.in_flight >= most:
+            return None
+        first, end = self._missing.popleft()
+        if self.count > 1 and end - first > PART:
+            self._missing.appendleft((first + PART, end))
+            end = first + PART
+        part = Part(self, self._lanes.next(), first, end)
+        with self._turn:
+            self._active.append(part)
+        self.in_flight += 1
+        return part
+
+    def landed(self, problem: FilehaulError | None, attempts: int) -> None:
+        """One of the requests has ended."""
+        self.in_flight -= 1
+        self.attempts = max(self.attempts, attempts)
+        if problem is not None:
+            self.fail(problem)
+
+    def fail(self, problem: FilehaulError) -> None:
+        """Give the file up; the first reason stands."""
+        with self._turn:
+            if self.problem is None:
+                self.problem = problem
+            self._turn.notify_all()
+
+    @property
+    def is_over(self) -> bool:
+        """Nothing is in flight, and it has failed or all its bytes are there and hashed."""
+        return not self.in_flight and (self.problem is not None or bool(self.hashes))
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the vendor seems to know no parts: asked for some, without any condition, it
+        sent something else.
+        """
+        return isinstance(self.problem, WholeError) and not (self._answered or self._validator)
+
+    def wait(self, seconds: float) -> None:
+        """For the thread that hashes, when there is nothing else to do."""
+        with self._turn:
+            self._turn.wait_for(lambda: self.problem is not None or bool(self.hashes), seconds)
+
+    # -- is it what was asked for? -----------------------------------------------------------
+
+    def condition(self) -> dict[str, str]:
+        """If-Range, where the vendor's answers have said what to ask with."""
+        return {"If-Range": self._validator} if self._validator else {}
+
+    def accept(self, head: Head, first: int, end: int) -> int:
+        """Up to which byte the answer goes. Raises WholeError where parts of this version are not
+        to be had, TemporaryError where only this answer was odd.
+        """
+        if self.problem is not None:
+            raise _OverError("given up", where=self.task.target)
+        where, said = redact(head.url), head.headers
+        if head.status != 206 or said.get("content-encoding", "identity").lower() != "identity":
+            raise WholeError(f"HTTP {head.status} is not the part that was asked for", where=where)
+        span, marks = span_of(said), marks_of(said)
+        if marks.contradict(self._marks) or (span and span.total not in (None, self.total)):
+            raise WholeError("the file has changed while it was read", where=where)
+        if span is None or span.first != first or span.end > end:
+            self._odd += 1
+            kind = TemporaryError if self._odd == 1 else WholeError
+            raise kind("the vendor sent other bytes than were asked for", where=where)
+        if not self._answered:
+            self._first_answer(said, marks, where)
+        return span.end
+
+    def _first_answer(self, said: Mapping[str, str], marks: Marks, where: str) -> None:
+        self._validator = self._validator or validator_of(said)
+        if not (self._validator or wanted(self.task) or self.task.file.is_versioned):
+            raise WholeError("two versions of the file could not be told apart", where=where)
+        self._marks = marks
+        if self._descriptor < 0:
+            self._descriptor = self.sink.create(self.partial)
+            self._read_along()
+        if self.count > 1:
+            try:
+                allocate(self._descriptor, self.total)
+            except OSError as problem:
+                raise self.sink.trouble(problem, self.partial) from problem
+        self._answered = True
+
+    # -- to the disk -------------------------------------------------------------------------
+
+    def put(self, part: Part, lane: Lane, position: int, chunks: list[bytes]) -> None:
+        """Have a thread write these chunks there."""
+        with self._turn:
+            self._pending += 1
+        lane.put(bound(self._keep, part, position, chunks))
+
+    def _keep(self, part: Part, position: int, chunks: list[bytes]) -> None:
+        data = memoryview(chunks[0] if len(chunks) == 1 else b"".join(chunks))
+        written = 0
+        try:
+            while not self._full and written < len(data):
+                written += os.pwrite(self._descriptor, data[written:], position + written)
+        except OSError as problem:
+            self._full = True
+            self.fail(self.sink.trouble(problem, self.partial))
+        with self._turn:
+            self._pending -= 1
+            part.written += written
+            if part.written == part.size:
+                self._active.remove(part)
+                self._whole = joined((*self._whole, (part.first, part.first + part.size)))
+            self._turn.notify_all()
+
+    def _spans(self) -> Spans:
+        """What is on the disk. Under `_turn`."""
+        begun = ((part.first, part.first + part.written) for part in self._active)
+        return joined((*self._whole, *begun))
+
+    # -- hashing in order --------------------------------------------------------------------
+
+    def _read_along(self) -> None:
+        self._reader = threading.Thread(target=self._read, name="filehaul parts", daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        digests = {name: checksums.new(name) for name in algorithms(self.task)}
+        position = 0
+        try:
+            while position < self.total:
+                end = self._readable(position)
+                if end is None:
+                    return
+                while position < end and not self._closing:
+                    data = os.pread(self._descriptor, min(PIECE, end - position), position)
+                    if not data:
+                        raise TemporaryError("the partial is shorter than it was")
+                    position += len(data)
+                    for digest in digests.values():
+                        digest.update(data)
+        except OSError as problem:
+            self.fail(self.sink.trouble(problem, self.partial))
+        except FilehaulError as problem:
+            self.fail(problem)
+        else:
+            with self._turn:
+                self.hashes = {name: digest.hexdigest() for name, digest in digests.items()}
+                self._turn.notify_all()
+
+    def _readable(self, position: int) -> int | None:
+        """Up to where it can be read, beyond this position; None: nobody wants it any more."""
+
+        def end() -> int:
+            spans = self._spans()
+            return spans[0][1] if spans and spans[0][0] == 0 else 0
+
+        with self._turn:
+            self._turn.wait_for(lambda: self._closing or self.problem or end() > position)
+            return None if self._closing or self.problem is not None else end()
+
+    # -- to another run ----------------------------------------------------------------------
+
+    def note(self) -> Partial | None:
+        """What another run must know to go on; None: it would begin anew."""
+        file = self.task.file
+        with self._turn:
+            spans = self._spans()
+        if sum(end - first for first, end in spans) < WORTH_KEEPING or not file.fingerprint:
+            return None
+        of_file = (self.partial, file.resource, file.key, file.fingerprint)
+        return Partial(*of_file, self._validator, self.total, spans)
+
+    def park(self) -> Partial | None:
+        """Let go of the partial with all that has come, and tell as `note` does."""
+        for part in list(self._active):
+            part.flush()
+        self._come_to_rest()
+        noted = self.note()
+        if noted is not None and self.sink.durable:
+            try:
+                os.fsync(self._descriptor)
+                noted = noted._replace(safe=True)
+            except OSError:
+                noted = None
+        self.close()
+        return noted
+
+    def close(self) -> None:
+        """Let go of the partial, which stays."""
+        self._come_to_rest()
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _come_to_rest(self) -> None:
+        with self._turn:
+            self._closing = True
+            self._turn.notify_all()
+            self._turn.wait_for(lambda: not self._pending)
+        if self._reader is not None:
+            self._reader.join()
+
+
+class Part:
+    """Some bytes of a file, from ``first`` to ``end``, as the `http.Writer` of their request."""
+
+    def __init__(self, file: Parts, lane: Lane, first: int, end: int) -> None:
+        self.file = file
+        self.first = first
+        self.size = end - first
+        self.written = 0  # by the thread; from the first one on
+        self._lane = lane
+        self._got = 0
+        self._until = end
+        self._chunks: list[bytes] = []
+        self._gathered = 0
+
+    @property
+    def progress(self) -> int:
+        """Bytes that came."""
+        return self._got
+
+    def resume(self) -> Mapping[str, str]:
+        """The Range that is missing, of this version."""
+        return {
+            "Range": f"bytes={self.first + self._got}-{self.first + self.size - 1}",
+            **self.file.condition(),
+        }
+
+    def begin(self, head: Head) -> None:
+        """Only the very bytes that were asked for."""
+        self._until = self.file.accept(head, self.first + self._got, self.first + self.size)
+
+    def write(self, chunk: bytes) -> None:
+        """Keep."""
+        size = len(chunk)
+        if self.file.problem is not None:
+            raise _OverError("given up", where=self.file.task.target)
+        if self.first + self._got + size > self._until:
+            raise WholeError("more bytes came than were asked for", where=self.file.task.target)
+        self._got += size
+        self._gathered += size
+        self.file.meter.bytes += size
+        self._chunks.append(chunk)
+        if self._gathered >= PIECE:
+            self.flush()
+
+    def end(self) -> None:
+        """Keep what is left; of an answer that had less than was asked for, ask for the rest."""
+        self.flush()
+        if self._got < self.size:
+            raise TemporaryError(
+                f"{self._got:,} of {self.size:,} bytes came", where=self.file.task.target
+            )
+
+    def flush(self) -> None:
+        """Nothing stays in memory only."""
+        if not self._gathered:
+            return
+        chunks, position = self._chunks, self.first + self._got - self._gathered
+        self._chunks, self._gathered = [], 0
+        self.file.put(self, self._lane, position, chunks)
+
+
+def joined(spans: Iterable[tuple[int, int]]) -> Spans:
+    """The same bytes by as few spans as can be, in order."""
+    found: list[tuple[int, int]] = []
+    for first, end in sorted(spans):
+        if first == end:
+            continue
+        if found and first <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
+        else:
+            found.append((first, end))
+    return tuple(found)
+
+
+def gaps(spans: Iterable[tuple[int, int]], total: int) -> list[tuple[int, int]]:
+    """What is missing between them, up to ``total``."""
+    found, position = [], 0
+    for first, end in joined(spans):
+        if first > position:
+            found.append((position, first))
+        position = end
+    if position < total:
+        found.append((position, total))
+    return found
