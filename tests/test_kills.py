@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
+import filehaul
 from filehaul.testing import FakeFile, FakeVendor, Fault
 from hauling import (
     NoDestination,
@@ -247,6 +248,7 @@ def kill(name):
         os.kill(os.getpid(), signal.SIGKILL)
 haul(config, watch=spine.Watch(point=kill))
 """
+PLACES = (Path(__file__).parent, Path(filehaul.__file__).parents[1])
 NEVER = {("new", "intended"), ("changed and moved", "intended"), ("moved", "verified")}
 WAYS = {
     "new": lambda file: file,
@@ -287,7 +289,7 @@ def test_killed_at_a_point(
     arguments = [sys.executable, "-c", AT_A_POINT, json.dumps(config), point, str(call)]
     done = subprocess.run(
         arguments,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, PLACES))},
         capture_output=True,
         check=False,
     )

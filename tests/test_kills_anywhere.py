@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+import filehaul
 from filehaul.testing import FakeFile, FakeVendor
 from hauling import NoDestination, config_for, haul, ledger_rows, sink_files
 
@@ -40,13 +41,14 @@ haul(config)
 """
 NAMES = ["a", "b", "A", "a/x", "b/x", "b/y", "c/d/e", "c", "a/x/y"]
 ROUNDS = 6
+PLACES = (Path(__file__).parent, Path(filehaul.__file__).parents[1])
 
 
 def killed(config: dict[str, Any], step: int) -> bool:
     """A sync that may not live to its end; whether it did not."""
     done = subprocess.run(
         [sys.executable, "-c", AT_A_STEP, json.dumps(config), str(step)],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, PLACES))},
         capture_output=True,
         text=True,
         check=False,

@@ -367,7 +367,7 @@ def joined(spans: Iterable[tuple[int, int]]) -> Spans:
 def gaps(spans: Iterable[tuple[int, int]], total: int) -> list[tuple[int, int]]:
     """What is missing between them, up to ``total``."""
     found, position = [], 0
-    for first, end in joined(spans):
+    for first, end in joined((first, min(end, total)) for first, end in spans if first < total):
         if first > position:
             found.append((position, first))
         position = end
