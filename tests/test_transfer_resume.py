@@ -269,3 +269,43 @@ def test_a_bomb_is_not_unpacked_to_the_disk() -> None:
     assert numbers(report) == (0, 0, 1, 0)
     assert f"{len(bomb):,} bytes came, listed as 5, 3 times" in receipt_of("l")["error"]
     assert sink_files() == {}
+
+
+# -- bodies that end without a word, and files that change with every read -------------------------
+
+
+def test_a_body_that_ends_early_again_and_again() -> None:
+    """No length, no checksum, five short bodies, each further on: the listed size says when it is
+    whole.
+    """
+    with FakeVendor([big(sha256=...)]) as vendor:
+        vendor.script(CONTENT, *(Fault.cut_unlabelled(150_000) for _ in range(5)))
+        assert numbers(haul(config_for(vendor))) == (1, 0, 0, 0)
+        vendor.assert_all_fired()
+        assert contents(vendor) == 6
+    assert sink_files() == {"big.bin": BIG}
+
+
+@pytest.mark.parametrize("ranges", [False, 4], ids=["whole", "ranges"])
+def test_a_file_that_changes_with_every_read(ranges: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fetched again, three times as a whole, then reported and parked; nothing of it is kept."""
+    monkeypatch.setattr("filehaul.parts.PART", 2**17)
+    monkeypatch.setattr("filehaul.transfer.large.PART", 2**17)
+    reads = [0]
+
+    def changes(request: RecordedRequest) -> bool:
+        if request.path.endswith("/content"):
+            reads[0] += 1
+            vendor.put(FakeFile("big", "big.bin", content=BIG[reads[0] :] + BIG[: reads[0]]))
+        return True
+
+    content = {"path": "/v1/files/{file_id}/content", "ranges": ranges}
+    with FakeVendor([big()], auth=changes) as vendor:
+        assert numbers(haul(config_for(vendor, content=content))) == (0, 0, 1, 0)
+        whole = [one for one in asked(vendor) if "range" not in one.headers]
+        assert len(whole) == 3
+        assert all(one.bytes_sent == len(BIG) for one in whole)
+    receipt = receipt_of("big")
+    assert receipt["permanent"] == 1
+    assert "3 times" in receipt["error"]
+    assert sink_files() == {}
