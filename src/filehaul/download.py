@@ -11,6 +11,7 @@ what is inside and not what came, the inside is the file.
 from __future__ import annotations
 
 import os
+import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 
@@ -21,10 +22,11 @@ from .http import Head
 from .ledger import Partial
 from .models import Task
 from .pieces import Lanes, Pieces, write_all
-from .ranges import Marks, Span, marks_of, span_of, validator_of
+from .ranges import Span, marks_of, span_of, validator_of
 from .redact import redact
 from .sink import Sink
 
+_NOTHING: Mapping[str, str] = {}
 _GATHER = 1024 * 1024
 _ENCODED = frozenset({"gzip", "x-gzip", "deflate"})
 WORTH_KEEPING = 1024 * 1024
@@ -73,9 +75,8 @@ class Download:
         self._hashes: dict[str, str] = {}
         self._mismatches = mismatches
         self._short_at = 0
-        self._validator = ""
-        self._marks = Marks()
-        self._total: int | None = None
+        self._said: Mapping[str, str] = _NOTHING  # the headers of the answer that began the file
+        self._said_at = 0.0
         self._encoding = ""
         self._html = False
         self._most = 0
@@ -93,10 +94,24 @@ class Download:
         if not (self._pieces.size and self._is_guarded):
             self._pieces.restart()
             return {}
-        headers = {"Range": f"bytes={self._pieces.size}-"}
-        if self._validator:
-            headers["If-Range"] = self._validator
+        headers, validator = {"Range": f"bytes={self._pieces.size}-"}, self._validator
+        if validator:
+            headers["If-Range"] = validator
         return headers
+
+    # Looked up when it is needed, which for most files is never: parsing a date takes longer than
+    # all that is asked of a small file's head.
+
+    @property
+    def _validator(self) -> str:
+        """What If-Range can ask with."""
+        return validator_of(self._said, self._said_at)
+
+    @property
+    def _total(self) -> int | None:
+        """Bytes of the whole, as the vendor's answer said."""
+        length = self._said.get("content-length", "")
+        return int(length) if length.isdecimal() else None
 
     @property
     def _is_guarded(self) -> bool:
@@ -118,12 +133,10 @@ class Download:
             )
         self._pieces.restart()
         said = head.headers
-        self._validator, self._marks = validator_of(said), marks_of(said)
+        self._said, self._said_at = said, time.time()
         if self.noted is not None and self.noted.validator != self._validator:
             self._forget(self.partial)
             self.noted = None
-        length = said.get("content-length", "")
-        self._total = int(length) if length.isdecimal() else None
         kind = said.get("content-type", "").partition(";")[0].strip().lower()
         self._encoding = said.get("content-encoding", "").strip().lower()
         self._html = kind in ("text/html", "application/xhtml+xml") and not self._is_html()
@@ -134,10 +147,10 @@ class Download:
 
     def _continue(self, head: Head) -> None:
         came = span_of(head.headers)
-        another = marks_of(head.headers).contradict(self._marks)
+        another = marks_of(head.headers).contradict(marks_of(self._said))
         if came is None or came.first != self._pieces.size or another or self._resized(came):
             self._pieces.restart()
-            self._validator = ""
+            self._said = _NOTHING
             self._most = max(self._most, 1)
             raise TemporaryError(
                 "the vendor continued with other bytes than were asked for",
@@ -238,7 +251,7 @@ class Download:
         over = self._mismatches >= MISMATCHES
         if over or not short:
             self._pieces.restart()
-            self._validator = ""
+            self._said = _NOTHING
         return for_ever(problem) if over else problem
 
     def _page(self, message: str) -> FilehaulError:

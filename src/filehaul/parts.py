@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Mapping
 from functools import partial as bound
@@ -162,7 +163,7 @@ class Parts:
         return span.end
 
     def _first_answer(self, said: Mapping[str, str], marks: Marks, where: str) -> None:
-        self._validator = self._validator or validator_of(said)
+        self._validator = self._validator or validator_of(said, time.time())
         if not (self._validator or wanted(self.task) or self.task.file.is_versioned):
             raise WholeError("two versions of the file could not be told apart", where=where)
         self._marks = marks

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
@@ -47,8 +46,9 @@ def marks_of(headers: Mapping[str, str]) -> Marks:
     return Marks(headers.get("etag", "").removeprefix("W/"), headers.get("last-modified", ""))
 
 
-def validator_of(headers: Mapping[str, str]) -> str:
-    """What If-Range can ask with; empty: nothing that promises equal bytes.
+def validator_of(headers: Mapping[str, str], at: float) -> str:
+    """What If-Range can ask with; empty: nothing that promises equal bytes. ``at``: when the answer
+    came (seconds since the epoch), where it does not say itself.
 
     A weak ETag does not (13.1.5), nor a date so near to the answer's own that the file may have
     changed once more within the same second (8.8.2.2).
@@ -59,7 +59,7 @@ def validator_of(headers: Mapping[str, str]) -> str:
     modified = headers.get("last-modified", "")
     since = _seconds(modified)
     answered = _seconds(headers.get("date", ""))
-    if since is None or (time.time() if answered is None else answered) - since < 1:
+    if since is None or (at if answered is None else answered) - since < 1:
         return ""
     return modified
 

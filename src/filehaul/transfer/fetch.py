@@ -91,11 +91,11 @@ class Transfers:
             if self._refused is not None and not self._had:
                 raise self._refused  # no file at all could be had with these credentials
         finally:
-            try:
-                self.batch.flush()
-                self._park()
-            finally:
-                self._lanes.close()
+            with closing(self._lanes):
+                try:
+                    self.batch.flush()
+                finally:
+                    self._park()
 
     def tick(self) -> None:
         """Write down what is due. To be called often, also while no file ends."""
