@@ -23,13 +23,16 @@ from .fit import algorithms, wanted
 from .http import Head
 from .ledger import Partial
 from .models import Task
-from .pieces import PIECE, Lane, Lanes
+from .pieces import Lane, Lanes
 from .ranges import Marks, marks_in, marks_of, span_of, validator_of
 from .redact import redact
 from .sink import Sink, allocate
 
 PART = 16 * 1024 * 1024
 """Bytes of one request: large enough that asking costs nothing, small enough to be asked again."""
+PIECE = 256 * 1024
+"""Bytes that are written at once: many parts are in memory at a time, and each has one."""
+_READ = 1024 * 1024
 
 Spans = tuple[tuple[int, int], ...]
 
@@ -222,7 +225,7 @@ class Parts:
                 if end is None:
                     return
                 while position < end and not self._closing:
-                    data = os.pread(self._descriptor, min(PIECE, end - position), position)
+                    data = os.pread(self._descriptor, min(_READ, end - position), position)
                     if not data:
                         raise TemporaryError("the partial is shorter than it was")
                     position += len(data)
