@@ -18,10 +18,12 @@ from .messages import (
     Authorization,
     Authorize,
     Clock,
+    Detour,
     Head,
     Request,
     Response,
     Result,
+    Wait,
     Writer,
 )
 from .origins import Origins, origin
@@ -31,6 +33,7 @@ __all__ = [
     "Authorization",
     "Authorize",
     "Clock",
+    "Detour",
     "Head",
     "Http",
     "HttpSettings",
@@ -39,6 +42,7 @@ __all__ = [
     "Response",
     "Result",
     "RetryPolicy",
+    "Wait",
     "Writer",
     "origin",
 ]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ..errors import FilehaulError
 from .judge import Judge
 from .loop import Loop
-from .messages import Authorize, Clock, Request, Response, Result
+from .messages import Authorize, Clock, Request, Response, Result, Wait
 from .origins import Origins
 from .proxies import Proxies
 from .retry import Pace, RetryPolicy
@@ -41,7 +41,11 @@ class HttpSettings:
 
 
 class Http:
-    """The HTTP client of one connection. Not thread-safe: one thread, many requests in flight."""
+    """The HTTP client of one connection. Not thread-safe: one thread, many requests in flight.
+
+    ``cancelled`` is asked twice a second at least. ``waiting`` is told of pauses: of those above 5
+    seconds, and of a request's second retry on, once for all that meet the same.
+    """
 
     def __init__(
         self,
@@ -49,6 +53,7 @@ class Http:
         authorize: Authorize | None = None,
         clock: Clock | None = None,
         cancelled: Callable[[], bool] = lambda: False,
+        waiting: Callable[[Wait], None] = lambda _wait: None,
     ) -> None:
         self.settings = settings
         self.authorize = authorize
@@ -57,7 +62,7 @@ class Http:
         self.origins = Origins(settings.base_url, settings.trusted_hosts, settings.named_urls)
         self.routes = Routes(self.origins, Proxies(settings.proxy), settings.headers)
         pace = Pace(settings.requests_per_second)
-        self._judge = Judge(settings.retry, self.clock, pace, self.routes)
+        self._judge = Judge(settings.retry, self.clock, pace, self.routes, waiting)
         self._loops: list[Loop] = []
 
     def run(

@@ -2,29 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from ..errors import ConfigError, FilehaulError, SinkError, TemporaryError, VendorError
 from ..redact import redact
 from .failures import curl_failure, defect, refusal
-from .messages import Authorize, Clock, Result
+from .messages import Authorize, Clock, Response, Result, Wait
 from .origins import resolve
 from .retry import REQUEST_BUDGET, Pace, RetryPolicy, come_back_at, retry_after
 from .routes import Routes, without_query
-from .slot import Flight, Slot
+from .slot import NOT_READY, Flight, Slot
 
 MAX_REDIRECTS = 10
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
-class Judge:
-    """Knows the rules of a connection; keeps nothing but its pace."""
+_LONG = 5.0  # seconds: a pause above is told of …
+_POLLS = 0.1, 60.0  # seconds between two questions whether a thing is ready, at least and at most
 
-    def __init__(self, policy: RetryPolicy, clock: Clock, pace: Pace, routes: Routes) -> None:
+
+class Judge:
+    """Knows the rules of a connection; keeps nothing but its pace.
+
+    ``told``: of pauses that are long, and of those after a second failure.
+    """
+
+    def __init__(
+        self,
+        policy: RetryPolicy,
+        clock: Clock,
+        pace: Pace,
+        routes: Routes,
+        told: Callable[[Wait], None],
+    ) -> None:
         self.policy = policy
         self.clock = clock
         self.pace = pace
         self.routes = routes
+        self.told = told
+        self._told_until = 0.0
 
     def verdict(
         self, slot: Slot, code: int, words: str, authorize: Authorize | None
@@ -42,9 +59,13 @@ class Judge:
         if problem is None and code != 0 and slot.whole:
             problem = slot.refused or self._of_libcurl(slot, flight, code, words)
         if problem is None:
-            if 200 <= slot.head.status < 300:
-                return Result(flight.request, slot.response(), None, flight.attempts)
-            return self._answered(flight, slot, authorize)
+            if not 200 <= slot.head.status < 300:
+                return self._answered(flight, slot, authorize)
+            if flight.asks:
+                return self._detour(flight, slot.response())
+            if slot.head.status == NOT_READY and flight.writer is not None:
+                return self._not_ready(flight, slot.response())
+            return Result(flight.request, slot.response(), None, flight.attempts)
         if isinstance(problem, ConfigError) or not isinstance(problem, Exception):
             raise problem
         return self._troubled(flight, defect(problem))
@@ -63,6 +84,8 @@ class Judge:
         if status in _REDIRECTS and headers.get("location"):
             return self._redirect(flight, status, headers["location"])
         if status == 401 and self._renewed(flight, authorize):
+            return 0.0
+        if self._address_expired(flight, status, slot.body):
             return 0.0
         assert flight.route is not None
         retried = self.policy.statuses
@@ -89,12 +112,9 @@ class Judge:
                     where=redact(flight.request.url),
                     hint="open the address in a browser: it may want a login first",
                 )
-            url = resolve(flight.url, location)
-            route = self.routes.of(url)
-            if not route.trusted:  # some vendors put our key into the address that they point to
-                url = without_query(url, flight.authorization.query)
+            url = self._pointed_to(flight, location)
             flight.redirected(url, status)
-            if flight.body is not None and not route.ours:
+            if flight.body is not None and not self.routes.of(url).ours:
                 raise VendorError(
                     "the vendor redirects a request with its body to another origin; "
                     "nothing was sent there",
@@ -107,6 +127,56 @@ class Judge:
         flight.attempts -= 1  # a hop is not an attempt
         return 0.0
 
+    def _pointed_to(self, flight: Flight, location: str) -> str:
+        """The next hop's address; VendorError where nothing may be asked there."""
+        url = resolve(flight.url, location)
+        if not self.routes.of(url).trusted:  # some vendors put our key into what they point to
+            url = without_query(url, flight.authorization.query)
+        return url
+
+    def _detour(self, flight: Flight, response: Response) -> Result | float:
+        """The answer says where the thing is."""
+        detour = flight.request.detour
+        assert detour is not None
+        try:
+            flight.arrived(self._pointed_to(flight, detour.address(response)))
+        except Exception as problem:
+            if response.status == NOT_READY:
+                return self._not_ready(flight, response)
+            return self.failed(flight, defect(problem))
+        return 0.0
+
+    def _address_expired(self, flight: Flight, status: int, body: bytes) -> bool:
+        """Whether another address is asked for, since this one is no longer good."""
+        detour = flight.request.detour
+        if detour is None or flight.asks or flight.asked_again:
+            return False
+        if not detour.expired(status, body):
+            return False
+        flight.start_over()
+        flight.asked_again = True
+        return True
+
+    def _not_ready(self, flight: Flight, response: Response) -> Result | float:
+        """It is being made: asked again where it was asked, and nobody else waits for it."""
+        pause = retry_after(response.headers, self.clock.time())
+        if pause is None:
+            least, most = _POLLS
+            factor = max(least, self.policy.backoff_factor)
+            pause = min(most, factor * 2.0 ** min(flight.polls, 16) * self.clock.uniform(1.0, 1.25))
+        flight.polls += 1
+        flight.waited += pause
+        problem = TemporaryError(
+            f"not ready yet (HTTP 202), asked {flight.polls} times",
+            where=redact(flight.url),
+            hint="the vendor is still making it: run again later",
+        )
+        in_time = flight.waited <= REQUEST_BUDGET
+        if not in_time or not self.pace.wait(self.clock.monotonic(), pause):
+            return self.failed(flight, problem)
+        self._tell(pause, problem, again=flight.polls > 1)
+        return pause
+
     def _troubled(self, flight: Flight, problem: FilehaulError) -> Result | float:
         """Temporary: again after a while, up to the limit; else this is the end of it."""
         if not problem.temporary or isinstance(problem, SinkError):
@@ -116,12 +186,22 @@ class Judge:
             flight.progress = writer.progress
             flight.retries = 0
             flight.renewed = False  # a long transfer outlives more than one token
+            flight.asked_again = False
         if flight.retries >= self.policy.max_retries:
             return self.failed(flight, problem)
         delay = self.policy.delay(flight.retries, self.clock.uniform)
         flight.retries += 1
         flight.start_over()
+        self._tell(delay, problem, again=flight.retries > 1)
         return delay
+
+    def _tell(self, seconds: float, problem: FilehaulError, again: bool) -> None:
+        """Say why nothing happens; one line for the many requests that meet the same."""
+        now = self.clock.monotonic()
+        known = now < self._told_until and now + seconds < self._told_until + _LONG
+        if (again or seconds > _LONG) and seconds >= 1.0 and not known:
+            self._told_until = now + seconds
+            self.told(Wait(seconds, problem.message, problem.where))
 
     def _pause(self, flight: Flight, seconds: float, problem: FilehaulError) -> float:
         """The vendor says when to come back: nobody of this connection asks before."""
@@ -135,6 +215,7 @@ class Judge:
                 retry_at=moment,
             )
         flight.start_over()
+        self._tell(seconds, problem, again=False)
         return seconds
 
 

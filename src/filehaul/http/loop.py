@@ -126,7 +126,7 @@ class Loop:
         request = flight.request
         try:
             route = flight.route = self.http.routes.of(flight.url)
-            resume = None if request.writer is None else request.writer.resume()
+            resume = None if flight.writer is None else flight.writer.resume()
         except ConfigError as problem:
             self._stop(problem)
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -41,12 +41,26 @@ class Writer(Protocol):
 
 
 @dataclass(frozen=True)
+class Detour:
+    """The answer is not the thing, it says where the thing is: that is asked for next, by GET.
+
+    ``address``: the address in the answer, absolute or relative to it; raises VendorError where
+    there is none. ``expired``: whether this status and body say that the address is no longer
+    good: then a new one is asked for, once between two bytes of progress.
+    """
+
+    address: Callable[[Response], str]
+    expired: Callable[[int, bytes], bool] = lambda _status, _body: False
+
+
+@dataclass(frozen=True)
 class Request:
     """One thing to ask. ``url`` is absolute; ``context`` comes back untouched with the result.
 
     ``headers`` and ``body`` go to origins that the config names and to no others, but for what
     says nothing about us (Accept, Range). ``max_body``: the most bytes, decoded, of an answer that
-    is kept in memory.
+    is kept in memory. With a ``detour`` both steps are one request: one result, one writer, which
+    sees the second step's answers only.
     """
 
     url: str
@@ -55,6 +69,7 @@ class Request:
     body: bytes | None = None
     authorize: bool = True
     writer: Writer | None = None
+    detour: Detour | None = None
     max_body: int = MAX_JSON
     context: Any = None
 
@@ -149,6 +164,14 @@ class Response(NamedTuple):
 
     def __repr__(self) -> str:
         return f"Response({self.status} {redact(self.url)}, {len(self.body)} bytes)"
+
+
+class Wait(NamedTuple):
+    """A pause that somebody may want to know of: how long, in seconds, and why; redacted."""
+
+    seconds: float
+    reason: str
+    where: str
 
 
 class Result(NamedTuple):

@@ -59,6 +59,9 @@ class Budget:
 class Pace:
     """When the next request of a connection may start: paced, paused, or at once.
 
+    A run waits for at most `RUN_BUDGET` seconds with all its requests held back, and for as long
+    for things that the vendor is still making.
+
     ``gate``: the clock's time before which none starts. Shared by all loops of a connection.
     """
 
@@ -68,6 +71,8 @@ class Pace:
         self._next = 0.0
         self._paused_until = 0.0
         self._budget = Budget()
+        self._waited_until = 0.0
+        self._to_wait = Budget()
 
     def started(self, clock: Clock) -> None:
         """A request starts now."""
@@ -77,6 +82,14 @@ class Pace:
         due = self._next if now - self._next < _LATE else now
         self._next = due + self._interval
         self.gate = max(self._paused_until, self._next)
+
+    def wait(self, now: float, seconds: float) -> bool:
+        """One request waits for so long, others go on; False where that is more than is left."""
+        until = now + seconds
+        if not self._to_wait.take(until - max(now, self._waited_until)):
+            return False
+        self._waited_until = max(self._waited_until, until)
+        return True
 
     def pause(self, now: float, seconds: float) -> bool:
         """Nobody starts for so long; False (and no pause) where that is more than is left."""

@@ -19,7 +19,7 @@ import pycurl
 from ..errors import VendorError
 from ..redact import redact
 from .failures import defect
-from .messages import NOBODY, Authorization, Head, Headers, Request, Response
+from .messages import NOBODY, Authorization, Head, Headers, Request, Response, Writer
 from .origins import in_ascii, is_private
 from .routes import Lines, Route, private_address
 
@@ -29,18 +29,28 @@ if TYPE_CHECKING:
 ERROR_BODY = 64 * 1024
 """Bytes kept of an answer that is not the thing asked for; the connection of a longer one ends."""
 
+NOT_READY = 202
+"""RFC 9110 15.3.3: accepted, and not done. Of a file's bytes it says: come again."""
+
 # The older name gives a float, and a warning where there is the newer one.
 _SIZE_DOWNLOAD = getattr(pycurl, "SIZE_DOWNLOAD_T", None) or pycurl.SIZE_DOWNLOAD
 
 
 @dataclass(slots=True)
 class Flight:
-    """One request on its way, over all its attempts and redirects."""
+    """One request on its way, over all its attempts, redirects and its detour.
+
+    ``asks``: the next answer says where the thing is. ``writer``: takes the next answer's body.
+    ``polls``: how often it was said that the thing is not ready. ``asked_again``: the address was
+    refused, and this is the second one. ``throttled``: the vendor wants less of us.
+    """
 
     request: Request
     url: str
     method: str
     body: bytes | None
+    writer: Writer | None
+    asks: bool
     authorization: Authorization = NOBODY
     route: Route | None = None
     attempts: int = 0
@@ -49,17 +59,31 @@ class Flight:
     renewed: bool = False
     waited: float = 0.0
     progress: int = 0
+    polls: int = 0
+    asked_again: bool = False
+    throttled: bool = False
+    number: int = 0
 
     @classmethod
     def of(cls, request: Request) -> Flight:
         """Before its first attempt."""
-        return cls(request, in_ascii(request.url), request.method, request.body)
+        url, asks = in_ascii(request.url), request.detour is not None
+        writer = None if asks else request.writer
+        return cls(request, url, request.method, request.body, writer, asks)
 
     def start_over(self) -> None:
-        """Back to the first hop: signed redirect targets do not outlive a failure."""
+        """Back to the first hop: signed addresses do not outlive a failure."""
         request = self.request
         self.url, self.method, self.body = in_ascii(request.url), request.method, request.body
+        self.asks = request.detour is not None
+        self.writer = None if self.asks else request.writer
         self.hops = 0
+
+    def arrived(self, url: str) -> None:
+        """The address of the thing itself is known."""
+        self.hops += 1
+        self.url, self.method, self.body = in_ascii(url), "GET", None
+        self.asks, self.writer = False, self.request.writer
 
     def redirected(self, url: str, status: int) -> None:
         """Follow one redirect (RFC 9110 15.4: 303 always, 301 and 302 by habit, turn to GET)."""
@@ -127,7 +151,7 @@ class Slot:
             self._load_method(flight)
         if flight.route is not self._set_route:
             self._load_route(flight.route)
-        decoding = flight.request.writer is None
+        decoding = flight.writer is None
         if decoding is not self._set_decoding:
             # Pages are text and shrink well; a file's bytes are wanted as they are stored.
             curl.setopt(pycurl.ENCODING, "gzip") if decoding else curl.unsetopt(pycurl.ENCODING)
@@ -194,11 +218,12 @@ class Slot:
         assert self.flight is not None
         request = self.flight.request
         head = self.head
-        if not 200 <= head.status < 300:
+        writer = self.flight.writer
+        if not 200 <= head.status < 300 or (writer is not None and head.status == NOT_READY):
             self._deliver = self._keep_excerpt
-        elif request.writer is not None:
-            request.writer.begin(head)
-            self._deliver = request.writer.write
+        elif writer is not None:
+            writer.begin(head)
+            self._deliver = writer.write
         else:
             announced = head.headers.get("content-length", "")
             if announced.isdecimal() and int(announced) > request.max_body:
@@ -234,8 +259,8 @@ class Slot:
         try:
             if self._head is None:
                 self._choose()
-            writer = self.flight.request.writer
-            if writer is not None and 200 <= self.head.status < 300:
+            writer, status = self.flight.writer, self.head.status
+            if writer is not None and 200 <= status < 300 and status != NOT_READY:
                 writer.end()
         except Exception as problem:
             self.failure = defect(problem)

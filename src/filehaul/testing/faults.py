@@ -90,6 +90,12 @@ class Fault:
         )
 
     @staticmethod
+    def not_ready(retry_after: str | float | timedelta | None = None) -> Fault:
+        """202 and no file: the vendor is still making it."""
+        fault = Fault.status(202, b"", retry_after=retry_after)
+        return replace(fault, label="not_ready()")
+
+    @staticmethod
     def reset() -> Fault:
         """RST instead of an answer."""
         return Fault("reset", "reset()")

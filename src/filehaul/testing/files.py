@@ -23,7 +23,8 @@ class FakeFile:
     or the path of a file on disk, which is read when it is asked for. ``mime_type`` left out is
     guessed from the name; None is null. Times are aware datetimes or None (null). ``extra`` adds
     keys to the record or overrides them, with any JSON value, also of the wrong type; ``...``
-    (Ellipsis) as value leaves the key out.
+    (Ellipsis) as value leaves the key out. ``exports`` makes it a native document, which has no
+    bytes of its own, no size and no checksum: MIME type to the bytes that an export gives.
     """
 
     file_id: str
@@ -35,6 +36,7 @@ class FakeFile:
     modified_at: datetime | None = LONG_AGO
     owner: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    exports: Mapping[str, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse naive datetimes: nobody could say which moment they mean."""
@@ -160,6 +162,10 @@ class RecordShape:
         if self.etag:
             record["etag"] = entry.tag(by_content=self.checksum)
         record["download_url"] = self.content_url(file.file_id)
+        if file.exports:
+            record["size"] = None
+            for key in ("sha256", "etag", "download_url"):
+                record.pop(key, None)
         if file.extra:
             merged = {**record, **file.extra}
             record = {key: value for key, value in merged.items() if value is not ...}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import math
 import secrets
 import time
@@ -24,6 +25,7 @@ from filehaul.testing.tree import Tree
 TOKEN_PATH = "/oauth/token"
 SIGNED_PREFIX = "/signed/"
 _READS = ("GET", "HEAD")
+_LINK = "/link"
 _ROWS, _TOTAL = "@@rows@@", "@@total@@"
 
 
@@ -57,6 +59,7 @@ class Routes:
         self._spare, self._refilled = options.rate_limit or 0.0, time.monotonic()
         self._verbs: dict[str, Callable[[Entry, RecordedRequest], Answer]] = {
             "content": self._content,
+            "export": self._export,
             "link": self._link,
             "redirect": self._redirect,
         }
@@ -96,7 +99,8 @@ class Routes:
         return f"{self._signed_origin()}{SIGNED_PREFIX}{segment}?sig={sig}&expires={expires}"
 
     def _refusal(self, request: RecordedRequest, *, ask_token: bool) -> Answer | None:
-        if request.method not in _READS:
+        asks_link = request.method == "POST" and request.path.endswith(_LINK)
+        if request.method not in _READS and not asks_link:
             return problem(405, "method_not_allowed", "Use GET.", {"Allow": "GET, HEAD"})
         if self._options.rate_limit and (wait := self._wait(self._options.rate_limit)):
             told = f"More than {self._options.rate_limit:g} requests per second."
@@ -165,9 +169,15 @@ class Routes:
 
     def _one_file(self, request: RecordedRequest) -> Answer:
         segment, slash, verb = request.path[len(self._files_path) + 1 :].partition("/")
-        entry = self._shelf.find(unquote(segment))
+        file_id = unquote(segment)
+        if request.method == "POST" and not slash:
+            try:
+                file_id, verb, slash = str(json.loads(request.body)["file_id"]), "link", "/"
+            except (ValueError, KeyError, TypeError):
+                return problem(400, "invalid_body", 'The body is {"file_id": …}.')
+        entry = self._shelf.find(file_id)
         if entry is None:
-            return problem(404, "not_found", f"There is no file {unquote(segment)!r}.")
+            return problem(404, "not_found", f"There is no file {file_id!r}.")
         if not slash:
             return json_answer(200, self._shelf.shape.record(entry))
         if verb not in self._verbs:
@@ -175,10 +185,24 @@ class Routes:
         return self._verbs[verb](entry, request)
 
     def _content(self, entry: Entry, request: RecordedRequest) -> Answer:
+        if entry.file.exports:
+            return problem(403, "not_downloadable", "A native document: export it.")
         return content(entry, request, self._options)
 
     def _link(self, entry: Entry, _request: RecordedRequest) -> Answer:
-        return json_answer(200, {"location": self.signed_url(entry.file.file_id)})
+        url = self.signed_url(entry.file.file_id)
+        return json_answer(200, {"location": url}, {"Location": url})
+
+    def _export(self, entry: Entry, request: RecordedRequest) -> Answer:
+        kind = request.query.get("mimeType", "")
+        made = entry.file.exports.get(kind)
+        if made is None:
+            return problem(400, "bad_export", f"Not to be had as {kind!r}.")
+        return Answer(200, {"Content-Type": kind}, made)
+
+    def expire_links(self) -> None:
+        """Signatures made so far are no longer good."""
+        self._key = secrets.token_bytes(32)
 
     def _redirect(self, entry: Entry, _request: RecordedRequest) -> Answer:
         return Answer(302, {"Location": self.signed_url(entry.file.file_id)})

@@ -40,8 +40,10 @@ class FakeVendor:
 
     Routes: ``POST /oauth/token``; ``GET /v1/files?offset=&limit=&modified_since=``;
     ``GET /v1/files/{id}`` and below it ``/content`` (Range, If-Range, ETag), ``/link``
-    (``{"location": signed URL}``), ``/redirect`` (302 to the signed URL); ``GET /signed/{id}``,
-    which takes no Authorization header and refuses one. ``modified_since`` keeps files modified
+    (``{"location": signed URL}``, also in header ``Location``; also by ``POST``, and by
+    ``POST /v1/files/link`` with ``{"file_id": …}``), ``/redirect`` (302 to the signed URL),
+    ``/export?mimeType=`` (of native documents); ``GET /signed/{id}``, which takes no Authorization
+    header and refuses one. ``modified_since`` keeps files modified
     at that time or later, and none whose ``modified_at`` is null.
     ``GET /v1/folders/{id}/items?offset=&limit=``, the files (``type: file``, no path) and folders
     (``type: folder``) directly in a folder, from root ``0`` down, as the files' paths have them.
@@ -218,6 +220,10 @@ class FakeVendor:
     def expire_tokens(self) -> None:
         """From now on, each token given out so far is answered with 401."""
         self._grants.expire_all()
+
+    def expire_links(self) -> None:
+        """From now on, each signed URL given out so far is answered with 403."""
+        self._routes.expire_links()
 
     # Its files ---------------------------------------------------------------------------------
 
