@@ -14,7 +14,9 @@ import pytest
 import yaml
 from typer.testing import CliRunner, Result
 
+from filehaul.cli.talk import Progress
 from filehaul.cli.verbs import app
+from filehaul.http import Wait
 from filehaul.testing import FakeFile, FakeVendor, Fault
 
 SECRET = "a-secret-of-acme"
@@ -305,3 +307,22 @@ def test_demo_leaves_other_peoples_folders_alone(tmp_path: Path) -> None:
     result = ask("demo", "--folder", tmp_path)
     assert result.exit_code == 2
     assert (tmp_path / "mine.txt").read_text("utf-8") == "precious"
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_long_pause_is_told(as_json: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    """Why nothing happens: a line of talk, also where stderr is no terminal; else an event."""
+    with Progress(as_json) as progress:
+        progress.watch.waiting(Wait(8.4, "no connection to the server", "https://x.example/v1"))
+    said = capsys.readouterr()
+    if as_json:
+        assert json.loads(said.out) == {
+            "event": "waiting",
+            "seconds": 8.4,
+            "reason": "no connection to the server",
+            "where": "https://x.example/v1",
+        }
+        assert said.err == ""
+    else:
+        assert said.out == ""
+        assert said.err == "waiting 8 s: no connection to the server (https://x.example/v1)\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 from . import __version__, auth
 from .config import Config
 from .config.model import ApiKeyAuth, BasicAuth, BearerAuth, Client, OAuth2Auth
-from .http import Authorize, Clock, Http, HttpSettings, RetryPolicy
+from .http import Authorize, Clock, Http, HttpSettings, RetryPolicy, Wait
 from .http.tls import ca_bundle
 from .redact import conceal_if_secret
 
@@ -43,14 +43,18 @@ def settings_of(client: Client, folder: Path) -> HttpSettings:
 
 
 def connect(
-    config: Config, clock: Clock | None = None, cancelled: Callable[[], bool] = lambda: False
+    config: Config,
+    clock: Clock | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
+    waiting: Callable[[Wait], None] = lambda _wait: None,
 ) -> Http:
-    """An open client for the config's vendor."""
+    """An open client for the config's vendor; ``cancelled``, ``waiting``: see `Http`."""
     clock = clock or Clock()
     client = config.client
     for name, value in client.headers.items():
         conceal_if_secret(name, value)
-    http = Http(settings_of(client, config.folder), clock=clock, cancelled=cancelled)
+    settings = settings_of(client, config.folder)
+    http = Http(settings, clock=clock, cancelled=cancelled, waiting=waiting)
     http.authorize = _credentials(client, http, clock)
     return http
 

@@ -128,7 +128,7 @@ class _Run:
             explained(state),
             Ledger.open(state, config.settings.durable) as ledger,
             Destination(config, self.wishes.get("dev_mode", False)) as destination,
-            connect(config, self.clock, self._asked) as http,
+            connect(config, self.clock, self._asked, self.watch.waiting) as http,
             self._sink(ledger) as sink,
         ):
             shutil.rmtree(config.home / "spool" / config.name, ignore_errors=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
 from .download import Meter
+from .http import Wait
 from .models import Receipt
 
 
@@ -17,6 +18,7 @@ class Watch:
     ``stage``: a resource begins (name, ``list`` or ``transfer``, files to do if that is known).
     ``rows``: a page came.
     ``receipt``: a file is done or failed. ``event``: a line of ``--json``. ``meter``: bytes.
+    ``waiting``: nothing happens for so long, and why (see `filehaul.http.Http`).
     ``point``: a named step of a transfer (see `filehaul.transfer.Transfers`).
     """
 
@@ -24,6 +26,7 @@ class Watch:
     rows: Callable[[int], None] = lambda _rows: None
     receipt: Callable[[Receipt], None] = lambda _receipt: None
     event: Callable[[dict[str, Any]], None] = lambda _event: None
+    waiting: Callable[[Wait], None] = lambda _wait: None
     point: Callable[[str], None] = lambda _name: None
     meter: Meter = field(default_factory=Meter)
 

@@ -12,6 +12,7 @@ import orjson
 import typer
 
 from ..errors import FilehaulError
+from ..http import Wait
 from ..models import Receipt
 from ..redact import redact
 from ..report import Report, size
@@ -81,7 +82,11 @@ class Progress:
         self._count = 0
         self._failed = 0
         self.watch = Watch(
-            stage=self._stage, rows=self._rows, receipt=self._receipt, event=self._event
+            stage=self._stage,
+            rows=self._rows,
+            receipt=self._receipt,
+            event=self._event,
+            waiting=self._waiting,
         )
 
     def __enter__(self) -> Progress:
@@ -129,6 +134,14 @@ class Progress:
                 say(f"failed: {receipt.target}: {receipt.error}")
             elif self._failed == _MOST_FAILED + 1:
                 say("… and more: filehaul status names them all")
+
+    def _waiting(self, wait: Wait) -> None:
+        """Also where nobody sees bars: a log that stands still should say why."""
+        if self.as_json:
+            row = {"seconds": round(wait.seconds, 1), "reason": wait.reason, "where": wait.where}
+            out_json({"event": "waiting", **row})
+        else:
+            say(f"waiting {wait.seconds:.0f} s: {wait.reason} ({wait.where})")
 
     def _event(self, event: dict[str, Any]) -> None:
         if self.as_json:
