@@ -21,7 +21,8 @@ class HttpSettings:
     """A connection's HTTP settings; times in seconds.
 
     ``named_urls``: addresses beside ``base_url`` that the config itself names (the token
-    endpoint). ``proxy``: None: as the environment's variables say; empty: none.
+    endpoint). ``proxy``: None: as the environment's variables say; empty: none. ``bandwidth``:
+    bytes a second.
     """
 
     base_url: str
@@ -31,6 +32,7 @@ class HttpSettings:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     concurrency: int = 8
     requests_per_second: float | None = None
+    bandwidth: float | None = None
     connect_timeout: float = 10.0
     stall_timeout: float = 30.0
     ca_file: str | None = None
@@ -61,7 +63,7 @@ class Http:
         self.cancelled = cancelled
         self.origins = Origins(settings.base_url, settings.trusted_hosts, settings.named_urls)
         self.routes = Routes(self.origins, Proxies(settings.proxy), settings.headers)
-        pace = Pace(settings.requests_per_second)
+        pace = Pace(settings.requests_per_second, settings.bandwidth)
         self._judge = Judge(settings.retry, self.clock, pace, self.routes, waiting)
         self._loops: list[Loop] = []
 
@@ -103,6 +105,13 @@ class Http:
             self._loops.append(loop)
         loop.begin(concurrency)
         return loop
+
+    def others(self, loop: Loop) -> list[Loop]:
+        """Loops that wait for ``loop``, with requests in flight: they ask for a token in it."""
+        if len(self._loops) == 1:
+            return []
+        found = (one for one in self._loops if one is not loop and one.busy)
+        return [one for one in found if one.multi.in_flight]
 
     def close(self) -> None:
         """Close all connections."""

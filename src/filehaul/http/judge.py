@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+import pycurl
+
 from ..errors import ConfigError, FilehaulError, SinkError, TemporaryError, VendorError
 from ..redact import redact
 from .failures import curl_failure, defect, refusal
@@ -72,6 +74,7 @@ class Judge:
 
     def _of_libcurl(self, slot: Slot, flight: Flight, code: int, words: str) -> FilehaulError:
         assert flight.route is not None
+        flight.throttled = code == pycurl.E_OPERATION_TIMEDOUT
         return curl_failure(code, words, flight.url, flight.route.ours, slot.proxy_status)
 
     def failed(self, flight: Flight, problem: FilehaulError) -> Result:
@@ -93,6 +96,7 @@ class Judge:
         if status not in retried:
             return self.failed(flight, problem)
         pause = retry_after(headers, self.clock.time())
+        flight.throttled = status == 429 or pause is not None
         if pause is not None:
             return self._pause(flight, pause, problem)
         return self._troubled(flight, problem)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import Cancelled, ConfigError, FilehaulError
 from .failures import defect
+from .flow import Window
 from .judge import Judge
 from .messages import NOBODY, Authorization, Request, Result
 from .multi import Multi, make_room
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _LONGEST_WAIT = 0.5  # how long a cancellation may go unnoticed
 _ASK_AGAIN = 0.1  # after a None in the iterator
+_SHARED = 0.01  # how long one loop waits while it drives another's transfers as well
 _GRACE = 5.0  # what is in flight may still end within this, then it is parked
 
 
@@ -32,7 +34,8 @@ class Loop:
         self.judge = judge
         self.pace = judge.pace
         self.clock = http.clock
-        self.concurrency = 1
+        self.window = Window(1)
+        self.launched = 0
         self.busy = False
         self.multi = Multi(http.settings.stall_timeout)
         self.idle: list[Slot] = []
@@ -48,7 +51,8 @@ class Loop:
         """Get ready for `run`."""
         make_room(concurrency)
         self.busy = True
-        self.concurrency = concurrency
+        self.window = Window(concurrency)
+        self.launched = 0
         self.exhausted, self.held = False, 0.0
         self.stop = None
 
@@ -90,9 +94,11 @@ class Loop:
 
     def _fill(self, requests: Iterator[Request | None]) -> None:
         """Start what may start now."""
-        limit = self.concurrency
+        limit, bandwidth = self.window.size, self.pace.bandwidth
         while self.multi.in_flight < limit and len(self.ready) < limit and self.stop is None:
             if self.pace.gate > 0.0 and self.pace.gate > self.clock.monotonic():
+                return
+            if bandwidth.rate is not None and bandwidth.wait(self.clock.monotonic()) > 0.0:
                 return
             if self.waiting and self.waiting[0][0] <= self.clock.monotonic():
                 flight = heapq.heappop(self.waiting)[2]
@@ -107,7 +113,7 @@ class Loop:
         """The next request; None: there is none to start now."""
         if self.exhausted or (self.held and self.clock.monotonic() < self.held):
             return None
-        if len(self.waiting) + self.multi.in_flight >= 4 * self.concurrency:
+        if len(self.waiting) + self.multi.in_flight >= 4 * self.window.most:
             return None  # a vendor in trouble must not make us take in the whole plan
         try:
             request = next(requests)
@@ -123,6 +129,8 @@ class Loop:
     def _launch(self, flight: Flight) -> None:
         """Start one attempt. Its own trouble is its result; the connection's stops the loop."""
         flight.attempts += 1
+        self.launched += 1
+        flight.number = self.launched
         request = flight.request
         try:
             route = flight.route = self.http.routes.of(flight.url)
@@ -139,10 +147,13 @@ class Loop:
         except FilehaulError as problem:
             self._stop(problem)
             return
-        slot = self.idle.pop() if self.idle else Slot(self.http.settings, self.multi.opened)
+        slot = self.idle.pop() if self.idle else self._slot()
         slot.load(flight, with_query(flight.url, flight.authorization.query), lines)
         self.pace.started(self.clock)
         self.multi.add(slot)
+
+    def _slot(self) -> Slot:
+        return Slot(self.http.settings, self.multi.opened, self.pace.bandwidth)
 
     def _authorization(self, request: Request, route: Route) -> Authorization:
         authorize = self.http.authorize
@@ -153,19 +164,28 @@ class Loop:
     def _wait(self) -> None:
         """Until something can happen: bytes, a retry that is due, the end of a pause."""
         now = self.clock.monotonic()
+        hold = self.pace.bandwidth.wait(now)
+        if hold > 0.0:
+            self.multi.rest(self.clock.sleep, min(hold, _LONGEST_WAIT))
+            return
         due: float | None = None
-        if self.multi.in_flight < self.concurrency:
+        if self.multi.in_flight < self.window.size:
             if self.waiting:
                 due = max(self.waiting[0][0], self.pace.gate)
             if not self.exhausted and self.pace.gate > now:
                 due = self.pace.gate if due is None else min(due, self.pace.gate)
             if self.held > now and not self.exhausted:
                 due = self.held if due is None else min(due, self.held)
+        longest = _LONGEST_WAIT
+        for other in self.http.others(self):
+            longest = _SHARED
+            other.multi.drive(0.0)
         if self.multi.in_flight:
-            wait = _LONGEST_WAIT if due is None else min(_LONGEST_WAIT, max(0.0, due - now))
-            self.multi.drive(wait)
+            # Where the line is narrow, one connection's bytes may be all that is wanted now.
+            most = -1 if self.pace.bandwidth.rate is None else 1
+            self.multi.drive(longest if due is None else min(longest, max(0.0, due - now)), most)
         elif due is not None and due > now:
-            self.clock.sleep(min(due - now, _LONGEST_WAIT))
+            self.clock.sleep(min(due - now, longest))
 
     # -- landing ---------------------------------------------------------------------------
 
@@ -182,8 +202,17 @@ class Loop:
             elif self.stop is None:
                 due = self.clock.monotonic() + verdict
                 heapq.heappush(self.waiting, (due, next(self.turn), flight))
+            self._pace(flight, verdict)
         slot.flight = None
         self.idle.append(slot)
+
+    def _pace(self, flight: Flight, verdict: Result | float) -> None:
+        """How many may be in flight from now on."""
+        if flight.throttled:
+            flight.throttled = False
+            self.window.halve(flight.number, self.launched)
+        elif isinstance(verdict, Result) and verdict.error is None:
+            self.window.landed(flight.number)
 
     def end(self) -> None:
         """Drop what is still in flight: the caller has stopped listening."""

@@ -12,6 +12,7 @@ import contextlib
 import resource
 import select
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pycurl
@@ -94,13 +95,16 @@ class Multi:
         self._slots[slot.curl] = slot
         self.in_flight += 1
 
-    def drive(self, wait: float) -> None:
-        """Wait at most so many seconds for sockets, and let libcurl work on what is ready."""
+    def drive(self, wait: float, most: int = -1) -> None:
+        """Wait at most so many seconds for sockets, and let libcurl work on what is ready: on
+        ``most`` of them (-1: on all), and with the next call on others.
+        """
         wait = min(wait, self.stall_timeout / 8)
         if self.deadline is not None:
             wait = min(wait, max(0.0, self.deadline - time.monotonic()))
         act = self.multi.socket_action
-        for descriptor, event in self.poller.poll(wait if _EPOLL else wait * 1000.0):
+        ready = self.poller.poll(wait, most) if _EPOLL else self.poller.poll(wait * 1000.0)
+        for descriptor, event in ready:
             if descriptor not in self._wanted:
                 self._forget(descriptor)  # the server has closed a connection that was kept
                 continue
@@ -109,6 +113,12 @@ class Multi:
                 action = _ACTIONS.get(event & (_IN | _OUT), 0) | pycurl.CSELECT_ERR
             act(descriptor, action)
         self.kick()
+
+    def rest(self, sleep: Callable[[float], None], seconds: float) -> None:
+        """Read nothing for so long. It is not the others' silence: nobody stalls meanwhile."""
+        begun = time.monotonic()
+        sleep(seconds)
+        self._watched_at += time.monotonic() - begun
 
     def kick(self) -> None:
         """Send what was just added, and whatever else libcurl's timer is due for."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 
+from .flow import Bandwidth
 from .messages import Clock
 
 REQUEST_BUDGET = 15 * 60.0
@@ -62,11 +63,13 @@ class Pace:
     A run waits for at most `RUN_BUDGET` seconds with all its requests held back, and for as long
     for things that the vendor is still making.
 
-    ``gate``: the clock's time before which none starts. Shared by all loops of a connection.
+    ``gate``: the clock's time before which none starts. ``bandwidth``: how fast bytes come. Shared
+    by all loops of a connection.
     """
 
-    def __init__(self, requests_per_second: float | None) -> None:
+    def __init__(self, requests_per_second: float | None, bandwidth: float | None = None) -> None:
         self.gate = 0.0
+        self.bandwidth = Bandwidth(bandwidth)
         self._interval = 1.0 / requests_per_second if requests_per_second else 0.0
         self._next = 0.0
         self._paused_until = 0.0

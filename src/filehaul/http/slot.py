@@ -19,6 +19,7 @@ import pycurl
 from ..errors import VendorError
 from ..redact import redact
 from .failures import defect
+from .flow import Bandwidth
 from .messages import NOBODY, Authorization, Head, Headers, Request, Response, Writer
 from .origins import in_ascii, is_private
 from .routes import Lines, Route, private_address
@@ -98,13 +99,15 @@ class Flight:
 class Slot:
     """An easy handle. `load` a flight, let libcurl run it, then read `head`, `body`, `failure`.
 
-    ``opened`` is told the descriptor of each new connection.
+    ``opened`` is told the descriptor of each new connection, ``bandwidth`` what came.
 
     ``failure``: what a callback raised; ``whole``: False where the rest of a refusal was not
     wanted.
     """
 
-    def __init__(self, settings: HttpSettings, opened: Callable[[int, int], int]) -> None:
+    def __init__(
+        self, settings: HttpSettings, opened: Callable[[int, int], int], bandwidth: Bandwidth
+    ) -> None:
         self.curl = pycurl.Curl()
         self.flight: Flight | None = None
         self.failure: BaseException | None = None
@@ -121,9 +124,11 @@ class Slot:
         self._set_route: Route | None = None
         self._set_method = "GET"
         self._set_decoding = False
+        self._spent = bandwidth.spent
         set_up(self.curl, settings)
+        self.curl.setopt(pycurl.BUFFERSIZE, bandwidth.buffer)
         self.curl.setopt(pycurl.HEADERFUNCTION, self._lines.append)
-        self.curl.setopt(pycurl.WRITEFUNCTION, self._body)
+        self.curl.setopt(pycurl.WRITEFUNCTION, self._metered if bandwidth.rate else self._body)
         self.curl.setopt(pycurl.SOCKOPTFUNCTION, opened)
 
     # -- before ----------------------------------------------------------------------------
@@ -208,6 +213,10 @@ class Slot:
             self.failure = problem
             return -1
         return None if self.whole else -1
+
+    def _metered(self, chunk: bytes) -> int | None:
+        self._spent(len(chunk))
+        return self._body(chunk)
 
     def _first(self, chunk: bytes) -> None:
         """The first chunk: now the head is known, and with it where the body goes."""
@@ -340,7 +349,6 @@ def set_up(curl: pycurl.Curl, settings: HttpSettings) -> None:
     curl.setopt(pycurl.USERAGENT, settings.user_agent)
     curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(settings.connect_timeout * 1000))
     curl.setopt(pycurl.TCP_KEEPALIVE, 1)
-    curl.setopt(pycurl.BUFFERSIZE, 512 * 1024)
     curl.setopt(pycurl.NOPROXY, "")  # the route says which proxy, and libcurl asks no variables
     _set_up_tls(curl, settings)
 
