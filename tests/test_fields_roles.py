@@ -13,6 +13,7 @@ from filehaul.fields import Roles, roles_of
 from test_fields_any import RECORDS, VALUES
 
 SHA = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+PAGE = "https://x.example/v1/files"
 MD5 = "d41d8cd98f00b204e9800998ecf8427e"
 
 
@@ -93,7 +94,7 @@ def test_roles_from_fields():
     file = made.file("7", record)
     assert (file.file_id, file.name, file.path, file.size) == ("7", "a.txt", "x", None)
     assert file.checksum == {"md5": MD5}
-    assert made.url(record) == "/7?v=1%202"
+    assert made.address(record, PAGE) == "/7?v=1%202"
     assert made.chosen["checksum md5"] == "h"
 
 
@@ -143,12 +144,12 @@ def test_long_versions_are_shortened():
 )
 def test_addresses(template, record, url):
     """A value is one segment of the path, or one value of the query; without it no address."""
-    assert roles(content={"path": template}).url(record) == url
+    assert roles(content={"path": template}).address(record, PAGE) == url
 
 
 def test_dots_are_no_way_up():
     """An id of dots stays one segment of the address."""
-    url = roles().url({"id": ".."})
+    url = roles().address({"id": ".."}, PAGE)
     assert url is not None
     assert "/../" not in url
     assert url.startswith("/files/")
@@ -157,9 +158,9 @@ def test_dots_are_no_way_up():
 def test_addresses_in_the_record():
     """url_field: what stands there, if it is a text."""
     made = roles(content={"url_field": "links.download"})
-    assert made.url({"links": {"download": "https://x/y?sig=z"}}) == "https://x/y?sig=z"
+    assert made.address({"links": {"download": "https://x/y?sig=z"}}, PAGE) == "https://x/y?sig=z"
     for record in ({}, {"links": None}, {"links": {"download": ""}}, {"links": {"download": 5}}):
-        assert made.url(record) is None
+        assert made.address(record, PAGE) is None
 
 
 @pytest.mark.parametrize(
@@ -184,5 +185,5 @@ def test_whatever_the_record_is(record, value):
         assert file.key == "k"
         file.fingerprint.encode()
         (file.file_id + (file.name or "") + (file.path or "")).encode()
-        (made.url(record) or "").encode("ascii")
+        (made.address(record, PAGE) or "").encode("ascii")
         made.is_file(record)

@@ -13,7 +13,6 @@ from .deletes import Outcome
 from .errors import FilehaulError, VendorError
 from .fields import TEXT, TIMESTAMP, Reject, Roles, Rows, Shape, roles_of
 from .http import Http
-from .http.origins import resolve
 from .increment import Increment
 from .ledger import FileNote, Ledger, Withheld, micros
 from .listing import how_known, unlike_total
@@ -155,15 +154,13 @@ class Catalogist:
 
     def _address(self, rows: Rows, number: int, url: str) -> str | None:
         assert self.roles is not None
-        address = self.roles.url(rows.records[number])
-        if address is None or self.roles.url_field is None:
-            return address
         try:
-            return resolve(url, address)
+            return self.roles.address(rows.records[number], url)
         except VendorError as problem:
-            key, page = rows.keys[number], rows.pages[number]
-            name = self.roles.url_field.text
-            rows.rejects.append(Reject(page, key, name, redact(address)[:200], problem.message))
+            key, page, field = rows.keys[number], rows.pages[number], self.roles.url_field
+            assert field is not None
+            address = redact(str(field.get(rows.records[number])))[:200]
+            rows.rejects.append(Reject(page, key, field.text, address, problem.message))
             return None
 
     def _take(self, rows: Rows) -> None:

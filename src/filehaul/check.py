@@ -9,21 +9,22 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from .addresses import Address, absolute
 from .config import Config, DltResource, Endpoint, Resource, load_config
 from .config.walk import FolderMarks
 from .connect import connect
 from .errors import FilehaulError, VendorError
 from .fields import NEUTRAL_TYPES, Rows, Shape, roles_of
-from .http import Http, Request
-from .http.origins import resolve
+from .http import Http
 from .json_text import loads
 from .listing import Listing, Walk, full_lister, request
 from .load import examined
-from .models import Page
+from .models import Page, Task
 from .pagination import Ask, smaller
 from .pagination.guess import proposal, selector
 from .paths import MISSING, record_path
 from .redact import excerpt, redact
+from .transfer import Requests
 
 _FOLDERS = 20  # pages of a walk that are looked at for a file
 _FEW = 10  # records are enough to see how a page is mapped
@@ -243,19 +244,19 @@ def _content(
 ) -> Iterator[Finding]:
     what = f"content {resource.name}"
     roles = roles_of(resource, rows.records[0])
+    assert resource.content is not None
+    asking = Requests(resource.content)
     for key, record in zip(rows.keys, rows.records):
-        address = roles.url(record)
-        if address is None or not roles.is_file(record):
-            continue
         file = roles.file(key, record)
-        base = config.client.base_url.rstrip("/") + "/"
         first = _Few()
         try:
-            if roles.url_field is not None:
-                url = resolve(page.url, address)
-            else:
-                url = address if "://" in address else base + address.lstrip("/")
-            http.send(Request(url, headers=(("Range", "bytes=0-0"),), writer=first))
+            text = roles.address(record, page.url)
+            if text is None or not roles.is_file(record):
+                continue
+            address = Address.of(text)
+            url = absolute(config.client.base_url, address.url)
+            task = Task(file, url, "", "", way=address.way, body=address.body)
+            http.send(asking.of(task, first))
         except _EnoughError:
             pass
         except FilehaulError as problem:
@@ -291,8 +292,8 @@ class _Few:
         self.progress = 0
 
     def resume(self) -> Mapping[str, str]:
-        """Nothing was kept."""
-        return {}
+        """One byte will do."""
+        return {"Range": "bytes=0-0"}
 
     def begin(self, head: Any) -> None:
         """What the vendor says of it."""

@@ -103,7 +103,8 @@ class Task(NamedTuple):
     """One transfer to do: from which address to which path below the sink, and why.
 
     ``replaces``: a receipt tells of bytes at the path. ``vacant``: nothing stood at the path when
-    it became this file's, just now. ``moved_from``: its path before.
+    it became this file's, just now. ``moved_from``: its path before. ``way``, ``body``: how it is
+    asked for (`filehaul.addresses`).
     """
 
     file: File
@@ -114,6 +115,8 @@ class Task(NamedTuple):
     replaces: bool = False
     vacant: bool = False
     moved_from: str | None = None
+    way: str = "content"
+    body: bytes | None = None
 
 
 class Receipt(NamedTuple):

@@ -5,11 +5,11 @@ A plan looks and claims paths (`filehaul.claims`); it moves no bytes.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from . import checksums
+from .addresses import Address, absolute
 from .claims import Claims, Place
 from .config import Config, Resource
 from .config.verify import policy_for
@@ -21,7 +21,6 @@ from .names import by_id, safe_child_path, safe_path, safe_segment
 FETCH, MOVE, UNCHANGED = "fetch", "move", "unchanged"
 NO_ADDRESS, NO_CHECKSUM = "no address", "no checksum"
 UNADDRESSED = "the record has no address for its bytes"
-_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 
 class Decision(NamedTuple):
@@ -81,7 +80,7 @@ class Planner:
         assert resource.content is not None
         self.content = resource.content
         self.resource = resource
-        self.base_url = config.client.base_url.rstrip("/") + "/"
+        self.base_url = config.client.base_url
         self.ledger = ledger
         self.sink = sink
         self.since = listing if since is None else since
@@ -117,15 +116,18 @@ class Planner:
         elif action == FETCH and self._lacks_checksum(todo.file):
             action = NO_CHECKSUM
             reason = "verify: checksum, but the vendor's record has no checksum of this file"
+        asked = Address.of(todo.address or "")
         task = Task(
             file=todo.file,
-            url=_address(self.base_url, todo.address),
+            url=absolute(self.base_url, asked.url),
             target=target,
             reason=reason,
             verify=policy_for(self.content.verify, todo.file.mime_type),
             replaces=held,
             vacant=vacant,
             moved_from=todo.held if todo.held != target else None,
+            way=asked.way,
+            body=asked.body,
         )
         return Decision(action, reason, task)
 
@@ -147,10 +149,3 @@ class Planner:
         if todo.status == "gone":
             return FETCH, "its bytes are no longer in the sink"
         return FETCH, "changed"
-
-
-def _address(base_url: str, address: str | None) -> str:
-    """The absolute address: `content.path` is below base_url, and kept without it."""
-    if not address:
-        return ""
-    return address if _ABSOLUTE.match(address) else base_url + address.lstrip("/")

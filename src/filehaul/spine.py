@@ -33,7 +33,7 @@ from .plan import Planner
 from .report import Report, ResourceReport
 from .signals import hand_on, interruptible
 from .sink import Sink, identity_of, sink_of
-from .transfer import Transfers, closed, opened, settle
+from .transfer import Requests, Transfers, closed, opened, settle
 from .watch import Watch, Wishes
 
 if TYPE_CHECKING:
@@ -308,7 +308,7 @@ class _Run:
                 ledger,
                 number,
                 told=partial(self._count, one, resource),
-                by_link=resource.content.url_field is not None,
+                asking=Requests(resource.content),
                 meter=self.watch.meter,
                 point=self.watch.point,
                 ranges=resource.content.ranges_at_once,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
-from ..templates import braces
+from .asking_agree import agree_on_asking
 from .base import spelled
 from .sync_agree import agree_on_sync
 from .walk import FOLDER_ID, texts
@@ -271,16 +271,4 @@ def _content(config: Config, resource: Resource, place: str) -> None:
             where=f"content.verify of {place}",
             hint="fields.mime_type: where a record has it",
         )
-    if content.path is not None:
-        try:
-            names = braces(content.path)
-        except ValueError as problem:
-            raise ConfigError(
-                str(problem), where=f"content.path of {place}", hint="/files/{file_id}/content"
-            ) from None
-        if not names:
-            raise ConfigError(
-                "content.path is the same for every file",
-                where=f"content.path of {place}",
-                hint="put the file's key into it: /files/{file_id}/content",
-            )
+    agree_on_asking(resource, content, place)

@@ -7,13 +7,14 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from .base import Model, Path
+from .asking import Asking, Expired, Export
+from .base import Path
 from .verify import Verify
 
 _RANGES = 8
 
 
-class Content(Model):
+class Content(Asking):
     """How a file's bytes are had, and how they are kept."""
 
     path: str | None = Field(
@@ -32,6 +33,14 @@ class Content(Model):
         {"default": "auto"},
         description="auto (by the strongest that the record offers), checksum, size or none; or "
         "one of these for each MIME type, as in {default: auto, text/*: size}",
+    )
+
+    expired: Expired = Field(
+        default_factory=Expired,
+        description="how a server says that an address from the vendor is no longer good",
+    )
+    export: Export | None = Field(
+        None, description="documents without bytes of their own, and what they are exported as"
     )
 
     @property

@@ -8,18 +8,16 @@ files less.
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from .base import nearest
+from .mime_types import fitting, is_type
 
 Policy = Literal["auto", "checksum", "size", "none"]
 _POLICY = {"enum": list(get_args(Policy))}
-_TYPE = re.compile(r"[^\s/;,]+/[^\s/;,]+\Z")
 
 
 def _by_type(value: Any) -> Any:
@@ -33,7 +31,7 @@ def _by_type(value: Any) -> Any:
     found = {"default": "auto"}
     for key, policy in value.items():
         name = str(key).strip().lower()
-        if name != "default" and not _TYPE.match(name):
+        if name != "default" and not is_type(name):
             is_default = nearest(name, ["default"])
             advice = "did you mean 'default'?" if is_default else 'a type, such as "image/*"'
             raise PydanticCustomError(
@@ -59,13 +57,4 @@ def policy_for(verify: dict[str, Policy], mime_type: str | None) -> Policy:
     """
     if len(verify) == 1 or mime_type is None:
         return verify["default"]
-    if mime_type in verify:
-        return verify[mime_type]
-    fitting = [name for name in verify if "*" in name and _pattern(name).match(mime_type)]
-    return verify[max(fitting, key=lambda name: len(name) - name.count("*"), default="default")]
-
-
-@lru_cache(256)
-def _pattern(text: str) -> re.Pattern[str]:
-    # Not fnmatch: ? and brackets are characters like others here.
-    return re.compile(".*".join(map(re.escape, text.split("*"))) + r"\Z")
+    return verify[fitting(verify, mime_type) or "default"]

@@ -11,17 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-from urllib.parse import quote
 
 from ..checksums import SUPPORTED
 from ..config import Resource
-from ..config.base import spelled
 from ..config.model import FieldSource
 from ..json_text import dumps, mended
 from ..models import File, Folder
-from ..names import url_segment
 from ..paths import MISSING, RecordPath, key_path, record_path
-from ..templates import pieces
+from .asked import Asked
 from .codecs import CODECS, Convert, UnfitError, checksum_hex, size, text
 from .columns import plain_name
 from .places import Places
@@ -74,27 +71,6 @@ def _of(name: str) -> Get:
     return lambda record: record.get(name)
 
 
-class _Braces:
-    """A name in the braces of content.path, looked up in a record.
-
-    Without ``fields`` it may also be the column's spelling of one of the vendor's fields.
-    """
-
-    def __init__(self, path: RecordPath, column: str | None) -> None:
-        self.path = path
-        self.column = column
-
-    def get(self, record: Mapping[str, Any]) -> Any:
-        """What stands there, or MISSING."""
-        value = self.path.get(record)
-        if value is not MISSING or self.column is None:
-            return value
-        for name, found in record.items():
-            if name.strip() and spelled(name) == self.column:
-                return found
-        return value
-
-
 @dataclass(frozen=True)
 class Roles:
     """Where in a record stands what a transfer needs. Made by `roles_of`."""
@@ -102,8 +78,7 @@ class Roles:
     resource: str
     roles: Mapping[str, Get]
     checksums: Mapping[str, Get]
-    address: tuple[tuple[str, _Braces | None], ...] = ()
-    url_field: RecordPath | None = None
+    asked: Asked | None = None
     chosen: Mapping[str, str] = field(default_factory=dict)
     places: Places | None = None
 
@@ -121,7 +96,7 @@ class Roles:
         if path is None and folder is not None and self.places is not None:
             path, _ = self.places.path(folder, record, key)
             is_joined = True
-        return File(
+        file = File(
             resource=self.resource,
             key=key,
             file_id=key if file_id in (None, "") else text(file_id),
@@ -135,6 +110,9 @@ class Roles:
             path_is_joined=is_joined,
             mime_type=_mime_type(of.get("mime_type")),
         )
+        if self.asked is None or self.asked.exports is None:
+            return file
+        return self.asked.exported(file)
 
     @cached_property
     def tells_folders(self) -> bool:
@@ -148,23 +126,24 @@ class Roles:
         kind = self.roles["kind"](record) if "kind" in self.roles else None
         return not (isinstance(kind, str) and kind.lower() in _FOLDERS)
 
-    def url(self, record: Mapping[str, Any]) -> str | None:
-        """The content's address, absolute or below base_url; None where the record has none."""
-        if self.url_field is not None:
-            found = self.url_field.get(record)
-            return found if isinstance(found, str) and found else None
-        parts: list[str] = []
-        in_query = False
-        for literal, path in self.address:
-            parts.append(literal)
-            in_query = in_query or "?" in literal
-            if path is None:
-                continue
-            value = path.get(record)
-            if value is MISSING or value is None or value == "" or isinstance(value, (dict, list)):
-                return None
-            parts.append(quote(text(value), safe="") if in_query else url_segment(text(value)))
-        return "".join(parts)
+    def address(self, record: Mapping[str, Any], page_url: str) -> str | None:
+        """Where and how the record's bytes are asked for (`filehaul.addresses`); None where it does
+        not say. ``page_url``: where it was read. Raises VendorError for an address that cannot be
+        asked.
+        """
+        if self.asked is None:
+            return None
+        mime_type = None if self.asked.exports is None else self._mime_type(record)
+        return self.asked.address(record, mime_type, page_url)
+
+    def _mime_type(self, record: Mapping[str, Any]) -> str | None:
+        get = self.roles.get("mime_type")
+        return None if get is None else _mime_type(get(record))
+
+    @property
+    def url_field(self) -> RecordPath | None:
+        """Where records hold the address themselves; None: they do not."""
+        return None if self.asked is None else self.asked.url_field
 
 
 def _text_or_none(value: Any) -> str | None:
@@ -220,14 +199,9 @@ def roles_of(resource: Resource, sample: Mapping[str, Any] | None = None) -> Rol
             chosen[f"checksum {algorithm}"] = source.path
     else:
         _usual(resource, sample or {}, roles, checksums, chosen)
-    content = resource.content
-    address: list[tuple[str, _Braces | None]] = []
-    if content is not None and content.path is not None:
-        for literal, name in pieces(content.path):
-            address.append((literal, None if name is None else _address(resource, name)))
-    url_field = record_path(content.url_field) if content and content.url_field else None
+    asked = None if resource.content is None else Asked(resource)
     places = None if resource.walk is None else Places(resource)
-    return Roles(resource.name, roles, checksums, tuple(address), url_field, chosen, places)
+    return Roles(resource.name, roles, checksums, asked, chosen, places)
 
 
 def _usual(
@@ -256,11 +230,3 @@ def _usual(
 def _role(role: str, paths: Sequence[RecordPath], codec: str | None = None) -> Get:
     convert = CODECS[codec] if codec else None
     return _get(paths, size if role == "size" and convert is None else convert)
-
-
-def _address(resource: Resource, name: str) -> _Braces:
-    """A name in the braces: one of the table's columns, else a path into the record."""
-    if resource.fields is None:
-        return _Braces(record_path(name), spelled(name))
-    source = getattr(resource.fields, name, None)
-    return _Braces(record_path(source.path if isinstance(source, FieldSource) else name), None)

@@ -12,7 +12,8 @@ fetched (`fetch`).
 
 from __future__ import annotations
 
+from .asking import Requests
 from .batch import BATCH, INTERVAL, Point, closed, opened, settle
 from .fetch import Transfers
 
-__all__ = ["BATCH", "INTERVAL", "Point", "Transfers", "closed", "opened", "settle"]
+__all__ = ["BATCH", "INTERVAL", "Point", "Requests", "Transfers", "closed", "opened", "settle"]

@@ -20,6 +20,7 @@ from ..parts import Part, Parts, WholeError
 from ..pieces import Lanes
 from ..plan import MOVE, NO_ADDRESS, NO_CHECKSUM, UNADDRESSED, UNCHANGED, Decision, Planner
 from ..sink import Sink
+from .asking import Requests
 from .batch import INTERVAL, Batch, Change, Point
 from .large import LargeFiles
 from .moves import Moves
@@ -40,8 +41,8 @@ class _Errand:
 class Transfers:
     """Carries out the plan of one resource. ``told``: each receipt, once it is in the ledger.
 
-    ``by_link``: addresses come from the vendor's records, and may expire. ``point`` is told each
-    named step (tests kill there): ``verified``, ``intended``, ``committed``, ``recorded``.
+    ``asking``: how bytes are asked for. ``point`` is told each named step (tests kill there):
+    ``verified``, ``intended``, ``committed``, ``recorded``.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class Transfers:
         listing: int,
         *,
         told: Callable[[Receipt], None] = lambda _receipt: None,
-        by_link: bool = False,
+        asking: Requests,
         meter: Meter | None = None,
         point: Point = lambda _name: None,
         ranges: int = 1,
@@ -60,7 +61,7 @@ class Transfers:
         self.http = http
         self.sink = sink
         self.ledger = ledger
-        self.by_link = by_link
+        self.asking = asking
         self.meter = meter or Meter()
         self.point = point
         self.batch = Batch(sink, ledger, listing, told, point)
@@ -173,7 +174,7 @@ class Transfers:
                 return self._again.popleft()
             part = self._large.next(most)
             if part is not None:
-                return Request(part.file.task.url, writer=part, context=part)
+                return self.asking.of(part.file.task, part, part)
             if self._is_waiting or not len(self._large) or self.http.cancelled():
                 return None
             self._large.wait(_PATIENCE)  # the bytes are there, and hashed by a thread
@@ -200,7 +201,7 @@ class Transfers:
             mismatches=mismatches,
         )
         self._downloads.add(download)
-        return Request(task.url, writer=download, context=_Errand(download, now(), again))
+        return self.asking.of(task, download, _Errand(download, now(), again))
 
     # -- from results to receipts ----------------------------------------------------------
 
@@ -295,10 +296,15 @@ class Transfers:
             self._rest(download, problem)
         self._give_up(download.task, problem, message, attempts, errand.started)
 
+    def _is_permanent(self, task: Task, problem: FilehaulError) -> bool:
+        is_ours = self.http.origins.trusts(task.url)
+        expired = not is_ours and self.asking.has_expired(task, problem)
+        return not expired and is_permanent(problem)
+
     def _rest(self, begun: Download | Parts, problem: FilehaulError) -> None:
         """Its bytes stay for another run, unless the file is not asked for again."""
         noted = begun.park()
-        if noted is None or not (problem.temporary or isinstance(problem, CredentialsError)):
+        if noted is None or self._is_permanent(begun.task, problem):
             self._drop(begun.partial)
             return
         self.ledger.partials.note(self.sink.identity, [noted])
@@ -310,8 +316,7 @@ class Transfers:
         """The file could not be had, now or for good. SinkError: nor could any other."""
         if isinstance(problem, SinkError):
             raise problem
-        by_link = self.by_link and not self.http.origins.trusts(task.url)
-        permanent = is_permanent(problem, by_link)
+        permanent = self._is_permanent(task, problem)
         self._in_a_row = 0 if permanent else self._in_a_row + 1
         if isinstance(problem, CredentialsError):
             self._refused = problem

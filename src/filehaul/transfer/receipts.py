@@ -121,13 +121,8 @@ def refused(receipt: Receipt, problem: FilehaulError) -> Receipt:
     )
 
 
-def is_permanent(problem: FilehaulError, by_link: bool = False) -> bool:
-    """4xx except 401, 408, 425, 429; wrong bytes three times; HTML in the file's place.
-
-    ``by_link``: the address itself was the credential. Refused (403), it may have expired, and the
-    next listing brings another.
-    """
+def is_permanent(problem: FilehaulError) -> bool:
+    """4xx except 401, 408, 425, 429; wrong bytes three times; HTML in the file's place."""
     if isinstance(problem, AnswerError):
-        retried = _RETRIED | {403} if by_link else _RETRIED
-        return 400 <= problem.status < 500 and problem.status not in retried
+        return 400 <= problem.status < 500 and problem.status not in _RETRIED
     return not problem.temporary and not isinstance(problem, CredentialsError)
