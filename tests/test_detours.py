@@ -1,0 +1,400 @@
+"""Ways to a file's bytes that are longer than one GET: two steps, exports, files being made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from clock import FakeClock
+from filehaul.config import load_config
+from filehaul.errors import ConfigError
+from filehaul.http import Wait
+from filehaul.testing import FakeFile, FakeVendor, Fault, RecordedRequest
+from filehaul.watch import Watch
+from hauling import (
+    NoDestination,
+    config_for,
+    files,
+    haul,
+    ledger_rows,
+    numbers,
+    receipt_of,
+    sink_files,
+)
+
+TWO_STEPS = {"path": "/v1/files/{file_id}/link", "url_path": "location"}
+BIG = FakeFile("big", "big.bin", content=b"0123456789" * 50_000)
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Each test in a folder of its own, without a destination."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("filehaul.spine.Destination", NoDestination)
+    return tmp_path
+
+
+@pytest.fixture
+def linking() -> Iterator[FakeVendor]:
+    """A vendor that says where files are; they are on another origin, signed."""
+    with FakeVendor(files("a.txt", "b.txt", "c.txt"), second_origin=True) as vendor:
+        yield vendor
+
+
+def paths(vendor: FakeVendor, part: str) -> list[RecordedRequest]:
+    """The requests with this in their path."""
+    return [one for one in vendor.requests if part in one.path]
+
+
+def all_there(vendor: FakeVendor) -> bool:
+    """Whether the sink holds each file as the vendor has it."""
+    return sink_files() == {f.file_name: f.content for f in vendor.files.values()}
+
+
+# -- two steps -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        TWO_STEPS,
+        {"path": "/v1/files/{file_id}/link", "url_header": "location"},
+        {"path": "/v1/files/{file_id}/link", "method": "POST", "url_path": "$.location"},
+        {
+            "path": "/v1/files/link",
+            "method": "POST",
+            "json": {"file_id": "{file_id}", "why": ["copy {file_name}", 5]},
+            "headers": {"X-Reason": "copy"},
+            "url_path": "location",
+        },
+    ],
+    ids=["json", "header", "post", "post with a body"],
+)
+def test_two_steps(linking: FakeVendor, content: dict[str, Any]) -> None:
+    """The address is asked for with our token, the bytes without: one more request a file."""
+    report = haul(config_for(linking, content=content))
+    assert numbers(report) == (3, 0, 0, 0)
+    assert all_there(linking)
+    asked, fetched = paths(linking, "link"), paths(linking, "/signed/")
+    assert len(asked) == len(fetched) == 3
+    assert all("authorization" in one.headers for one in asked)
+    for one in fetched:
+        assert one.origin == linking.other_url
+        assert not {"authorization", "x-reason", "content-type"} & set(one.headers)
+    if "json" in content:
+        assert all(one.headers["content-type"] == "application/json" for one in asked)
+        assert all(one.headers["x-reason"] == "copy" for one in asked)
+        assert sorted(json.loads(one.body)["why"] for one in asked) == [
+            [f"copy {name}", 5] for name in ("a.txt", "b.txt", "c.txt")
+        ]
+    assert receipt_of("id-a.txt")["verified_by"] == "sha256"
+    assert numbers(haul(config_for(linking, content=content))) == (0, 3, 0, 0)
+
+
+def test_a_value_alone_in_the_body_keeps_its_type() -> None:
+    """``"{id}"`` of a number is a number; among other text it is text; a quote is no way out."""
+    made = [FakeFile("7", 'a"b.txt', content=b"seven", extra={"number": 7})]
+    body = {"file_id": "{file_id}", "n": "{number}", "t": "no. {number}", "x": ["{file_name}", {}]}
+    content = {"path": "/v1/files/link", "method": "POST", "json": body, "url_path": "location"}
+    with FakeVendor(made, second_origin=True) as vendor:
+        assert numbers(haul(config_for(vendor, content=content))) == (1, 0, 0, 0)
+        (asked,) = [one for one in vendor.requests if one.path == "/v1/files/link"]
+    expected = {"file_id": "7", "n": 7, "t": "no. 7", "x": ['a"b.txt', {}]}
+    assert json.loads(asked.body) == expected
+
+
+def test_a_link_in_the_record_may_have_two_steps() -> None:
+    """url_field with url_path: the record's address answers with another."""
+
+    def shape(record: dict[str, Any]) -> dict[str, Any]:
+        return {**record, "self": f"../v1/files/{record['id']}/link"}
+
+    with FakeVendor(files("a.txt"), second_origin=True, record_shape=shape) as vendor:
+        content = {"url_field": "self", "url_path": "location"}
+        assert numbers(haul(config_for(vendor, content=content))) == (1, 0, 0, 0)
+        assert all_there(vendor)
+
+
+def test_expired_addresses_are_asked_for_again(linking: FakeVendor) -> None:
+    """All addresses expire while a file is under way: it goes on where it stopped, at a new one."""
+    linking.put(BIG)
+    linking.script("/signed/big", Fault.cut(300_000), Fault.status(403, "Request has expired"))
+    assert numbers(haul(config_for(linking, content=TWO_STEPS))) == (4, 0, 0, 0)
+    linking.assert_all_fired()
+    assert all_there(linking)
+    ranges = [one.headers.get("range") for one in paths(linking, "/signed/big")]
+    assert ranges == [None, "bytes=300000-", "bytes=300000-"]
+    assert len(paths(linking, "/big/link")) == 3
+    targets = [one.target for one in paths(linking, "/signed/big")]
+    assert len(targets) == 3
+
+
+def test_an_address_that_stays_refused(linking: FakeVendor) -> None:
+    """Refused also when it is new: that file fails with the vendor's words, the others arrive."""
+    linking.script("/signed/id-b.txt", Fault.status(403, "No such luck"), times=Fault.always)
+    config = config_for(linking, content=TWO_STEPS)
+    assert numbers(haul(config)) == (2, 0, 1, 0)
+    receipt = receipt_of("id-b.txt")
+    assert receipt["error"] == "HTTP 403: No such luck"
+    assert receipt["permanent"] == 1
+    assert receipt["attempts"] == 4
+    assert numbers(haul(config)) == (0, 2, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (Fault.json({"error": "no"}), 'no text at location; {"error":"no"}'),
+        (Fault.json({"location": 5}), "no text at location"),
+        (Fault.html(), "it is not JSON but text/html"),
+        (Fault.json({"location": "file:///etc/passwd"}), "an address that is not http(s)"),
+    ],
+)
+def test_answers_without_an_address(linking: FakeVendor, said: Fault, words: str) -> None:
+    """What the vendor answered instead of an address is in the receipt; nothing else is asked."""
+    linking.script("*/id-b.txt/link", said)
+    assert numbers(haul(config_for(linking, content=TWO_STEPS))) == (2, 0, 1, 0)
+    linking.assert_all_fired()
+    assert words in receipt_of("id-b.txt")["error"]
+    assert paths(linking, "/signed/id-b.txt") == []
+
+
+def test_no_signed_address_is_kept(linking: FakeVendor, place: Path) -> None:
+    """The addresses that were asked for are in no file of ours, nor in an error."""
+    linking.script("/signed/id-b.txt", Fault.status(500), times=Fault.always)
+    assert haul(config_for(linking, content=TWO_STEPS)).failed == 1
+    signatures = {one.query["sig"] for one in paths(linking, "/signed/")}
+    assert len(signatures) == 3
+    for path in place.rglob("*"):
+        if path.is_file():
+            assert not any(one.encode() in path.read_bytes() for one in signatures), path
+
+
+def test_the_url_of_a_record_that_expired_is_not_parked(linking: FakeVendor) -> None:
+    """content.expired says what counts: the file is asked for again in the next run."""
+
+    def config(**content: Any) -> dict[str, Any]:
+        return config_for(vendor, content={"url_field": "link", **content})
+
+    def shape(record: dict[str, Any]) -> dict[str, Any]:
+        return {**record, "link": vendor.signed_url(record["id"])}
+
+    with FakeVendor(files("a.txt"), second_origin=True, record_shape=shape) as vendor:
+        vendor.script("/signed/*", Fault.status(410))
+        assert numbers(haul(config())) == (0, 0, 1, 0)
+        assert receipt_of("id-a.txt")["permanent"] == 0
+        gone = {"statuses": [404], "body": "expired"}
+        vendor.script("/signed/*", Fault.status(404, "it has expired"), Fault.status(404, "gone"))
+        assert numbers(haul(config(expired=gone))) == (0, 0, 1, 0)
+        assert receipt_of("id-a.txt")["permanent"] == 0
+        assert numbers(haul(config(expired=gone))) == (0, 0, 1, 0)
+        assert receipt_of("id-a.txt")["permanent"] == 1
+        vendor.assert_all_fired()
+
+
+# -- not ready -----------------------------------------------------------------------------------
+
+
+def test_a_file_that_is_being_made(linking: FakeVendor) -> None:
+    """202 and Retry-After: it is waited for, the others are not held up, and it is told."""
+    linking.script("*/id-a.txt/content", Fault.not_ready(8), times=3)
+    told: list[Wait] = []
+    report = haul(config_for(linking), clock=FakeClock(), watch=Watch(waiting=told.append))
+    linking.assert_all_fired()
+    assert numbers(report) == (3, 0, 0, 0)
+    assert all_there(linking)
+    assert receipt_of("id-a.txt")["attempts"] == 4
+    assert [wait.seconds for wait in told] == [8, 8, 8]
+    order = [one.path for one in paths(linking, "/content")]
+    assert order[-3:] == ["/v1/files/id-a.txt/content"] * 3
+
+
+def test_a_file_that_is_never_ready(linking: FakeVendor) -> None:
+    """After 15 minutes it has failed for this run, is not parked, and the others are there."""
+    linking.script("*/id-a.txt/content", Fault.not_ready(60), times=Fault.always)
+    report = haul(config_for(linking), clock=FakeClock())
+    assert numbers(report) == (2, 0, 1, 0)
+    assert report.exit_code == 3
+    receipt = receipt_of("id-a.txt")
+    assert "not ready yet (HTTP 202)" in receipt["error"]
+    assert receipt["permanent"] == 0
+    linking.clear_scripts()
+    assert numbers(haul(config_for(linking))) == (1, 2, 0, 0)
+
+
+# -- exports -------------------------------------------------------------------------------------
+
+DOCUMENT, SHEET, FORM = (f"application/vnd.acme.{kind}" for kind in ("document", "sheet", "form"))
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+EXPORT = {
+    "path": "/v1/files/{file_id}/export?mimeType={target}",
+    "by_mime": {
+        DOCUMENT: {"mime_type": DOCX, "extension": ".docx"},
+        SHEET: {"mime_type": "text/csv", "extension": "csv"},
+        "application/vnd.acme.*": "skip",
+    },
+}
+MAY, JUNE = (datetime(2026, month, 1, tzinfo=timezone.utc) for month in (5, 6))
+
+
+def native(name: str, kind: str, moment: datetime = MAY, **made: bytes) -> FakeFile:
+    """A native document; ``made``: what its exports are."""
+    types = {"docx": DOCX, "csv": "text/csv", "pdf": "application/pdf"}
+    exports = {types[key]: value for key, value in made.items()} or {"x/x": b""}
+    return FakeFile(name, name, mime_type=kind, modified_at=moment, exports=exports)
+
+
+@pytest.fixture
+def office() -> Iterator[FakeVendor]:
+    """Two documents, a sheet, a form that cannot be exported, and a file as others are."""
+    made = [
+        native("Report", DOCUMENT, docx=b"PK report", pdf=b"%PDF report"),
+        native("Old.DOCX", DOCUMENT, docx=b"PK old"),
+        native("Sums", SHEET, csv=b"1,2\n"),
+        native("Poll", FORM),
+        *files("plain.txt"),
+    ]
+    with FakeVendor(made) as vendor:
+        yield vendor
+
+
+def exporting(vendor: FakeVendor, **more: Any) -> dict[str, Any]:
+    """A config that exports."""
+    content = {"path": "/v1/files/{file_id}/content", "export": {**EXPORT, **more}}
+    return config_for(vendor, content=content)
+
+
+def test_native_documents_are_exported(office: FakeVendor) -> None:
+    """Each in its format, with its extension, verified by nothing; what cannot be is no failure."""
+    report = haul(exporting(office))
+    assert numbers(report) == (4, 0, 0, 0)
+    assert report.exit_code == 0
+    assert sink_files() == {
+        "Report.docx": b"PK report",
+        "Old.DOCX": b"PK old",
+        "Sums.csv": b"1,2\n",
+        "plain.txt": b"plain.txt|" * 10,
+    }
+    assert receipt_of("Report")["verified_by"] == "none"
+    assert receipt_of("id-plain.txt")["verified_by"] == "sha256"
+    assert {one.query["mimeType"] for one in paths(office, "/export")} == {DOCX, "text/csv"}
+    assert len(paths(office, "/content")) == 1
+    assert numbers(haul(exporting(office))) == (0, 4, 0, 0)
+    assert len(paths(office, "/export")) == 3
+
+
+def test_a_changed_document_is_exported_again(office: FakeVendor) -> None:
+    """Its time of change is the fingerprint."""
+    haul(exporting(office))
+    office.put(native("Report", DOCUMENT, JUNE, docx=b"PK newer"))
+    assert numbers(haul(exporting(office))) == (1, 3, 0, 0)
+    assert sink_files()["Report.docx"] == b"PK newer"
+
+
+def test_another_format_is_another_file(office: FakeVendor) -> None:
+    """The same document as PDF: fetched anew, in the old one's place."""
+    haul(exporting(office))
+    pdf = {DOCUMENT: {"mime_type": "application/pdf", "extension": ".pdf"}, "*/*": "skip"}
+    report = haul(exporting(office, by_mime={**pdf, "text/plain": "skip"}))
+    assert report.failed == 1  # Old.DOCX cannot be had as PDF
+    assert sink_files()["Report.pdf"] == b"%PDF report"
+    assert "Report.docx" not in sink_files()
+
+
+def test_an_export_can_be_asked_for_by_post_in_two_steps(linking: FakeVendor) -> None:
+    """An export has the same keys as content: method, json, url_path; and its address by itself."""
+    linking.put(FakeFile("doc", "doc", content=b"exported", mime_type=DOCUMENT))
+    export = {
+        "path": "/v1/files/link?id={file_id}&as={target}",
+        "method": "POST",
+        "json": {"file_id": "{file_id}", "format": "{target}"},
+        "url_path": "location",
+        "by_mime": {DOCUMENT: {"mime_type": DOCX, "extension": ".docx"}},
+    }
+    content = {"path": "/v1/files/{file_id}/content", "export": export}
+    assert numbers(haul(config_for(linking, content=content))) == (4, 0, 0, 0)
+    assert sink_files()["doc.docx"] == b"exported"
+    (asked,) = paths(linking, "/files/link")
+    assert json.loads(asked.body) == {"file_id": "doc", "format": DOCX}
+
+
+def test_an_export_that_is_being_made(office: FakeVendor) -> None:
+    """202 to an export is waited for as well."""
+    office.script("*/Sums/export", Fault.not_ready(3), Fault.not_ready())
+    assert numbers(haul(exporting(office), clock=FakeClock())) == (4, 0, 0, 0)
+    office.assert_all_fired()
+    assert sink_files()["Sums.csv"] == b"1,2\n"
+
+
+def test_the_ledger_takes_no_size_from_a_native_document(office: FakeVendor) -> None:
+    """A size or a checksum in such a record is that of something else."""
+    odd = FakeFile(
+        "Odd",
+        "Odd",
+        mime_type=DOCUMENT,
+        exports={DOCX: b"PK odd"},
+        extra={"size": 1, "sha256": "0" * 64},
+    )
+    office.put(odd)
+    assert numbers(haul(exporting(office))) == (5, 0, 0, 0)
+    assert ledger_rows("SELECT size, checksum FROM files WHERE key = 'Odd'") == [(None, None)]
+
+
+# -- the config ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({"path": "/f/{file_id}", "json": {"a": 1}}, "json needs method: POST"),
+        ({"path": "/f", "method": "POST", "json": {"a": 1}}, "is the same for every file"),
+        ({"path": "/f/{file_id}", "url_path": "a", "url_header": "b"}, "give one of them"),
+        ({"path": "/f/{file_id}", "url_path": "a["}, "not a path"),
+        ({"path": "/f/{file_id}", "url_header": "a b"}, "is no name of a header"),
+        ({"path": "/f", "method": "POST", "json": {"a": ["{b"]}}, "the braces do not close"),
+        ({"path": "/f/{file_id}", "expired": {"status": [403]}}, "did you mean 'statuses'?"),
+        (
+            {
+                "path": "/f/{file_id}",
+                "export": {"path": "/x/{file_id}", "by_mime": {"a/b": "skip"}},
+            },
+            "the same for every file, or for every format",
+        ),
+        (
+            {"path": "/f/{file_id}", "export": {"path": "/x/{id}/{target}", "by_mime": {"a": {}}}},
+            "'a' is no MIME type",
+        ),
+        (
+            {
+                "path": "/f/{file_id}",
+                "export": {
+                    "path": "/x/{file_id}/{target}",
+                    "by_mime": {"a/b": {"mime_type": "a/c", "extension": "../x"}},
+                },
+            },
+            "is an extension: .docx",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_said(content: dict[str, Any], words: str) -> None:
+    """Each wrong key or value of the ways to ask is an error before the first request."""
+    with FakeVendor([]) as vendor:
+        config = config_for(vendor, content=content)
+        with pytest.raises(ConfigError) as caught:
+            load_config(config)
+        assert vendor.request_count == 0
+    assert words in str(caught.value)
+
+
+def test_an_export_needs_mime_types() -> None:
+    """With fields, mime_type must be among them."""
+    with FakeVendor([]) as vendor:
+        config = exporting(vendor)
+        config["resources"][0]["fields"] = {"file_id": "id"}
+        with pytest.raises(ConfigError, match="add mime_type"):
+            load_config(config)
