@@ -70,7 +70,7 @@ client:
   auth: {type: oauth2, client_id: "${CLIENT_ID}", client_secret: "${CLIENT_SECRET}",
          token_url: "https://api.example.com/oauth/token"}
   retry: {statuses: [429, 500, 502, 503, 504], max_retries: 3, backoff_factor: 2}
-  limits: {requests_per_second: 10, concurrency: 8}
+  limits: {requests_per_second: 10, concurrency: 8, bandwidth: 50MB}
 resource_defaults: {primary_key: file_id, write_disposition: merge}
 resources:
   - name: files
@@ -98,6 +98,7 @@ def test_the_design_s_example(tmp_path, monkeypatch):
     assert read.sink == tmp_path / "files"
     assert read.home == tmp_path / ".filehaul"
     assert read.client.limits.requests_per_second == 10
+    assert read.client.limits.bandwidth == 50_000_000
     resource = read.resource("files")
     assert resource.fields is not None
     assert resource.fields.file_id is not None

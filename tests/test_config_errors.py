@@ -104,6 +104,8 @@ def test_the_place_is_where_the_key_stands(tmp_path):
         ("client.auth", 5, "must be a mapping of keys"),
         ("client.retry.max_retries", "many", "must be a whole number"),
         ("client.retry.statuses", [42], "greater than or equal to 400"),
+        ("client.limits.bandwidth", "fast", "a size such as 500MB"),
+        ("client.limits.bandwidth", "50", "at least 1KB"),
         ("client.limits.concurrency", 0, "greater than or equal to 1"),
         ("client.timeouts.stall", float("inf"), "finite number"),
         ("client.trusted_hosts", ["https://x/y"], "without paths"),

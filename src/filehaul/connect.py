@@ -32,6 +32,7 @@ def settings_of(client: Client, folder: Path) -> HttpSettings:
         ),
         concurrency=client.limits.concurrency,
         requests_per_second=client.limits.requests_per_second,
+        bandwidth=client.limits.bandwidth,
         connect_timeout=client.timeouts.connect,
         stall_timeout=client.timeouts.stall,
         ca_file=ca_bundle(file(client.ca_bundle)),

@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from .base import Headers, Line, Model, Path, name_problem, one_line
 from .paginators import Paginator
+from .units import Size
 
 __all__ = ["Client", "FieldSource", "Fields", "Model", "Paginator", "name_problem"]
 
@@ -59,6 +60,16 @@ class Limits(Model):
 
     requests_per_second: float | None = Field(None, gt=0, description="none: as fast as it goes")
     concurrency: int = Field(8, ge=1, le=1024, description="requests in flight")
+    bandwidth: Size | None = Field(
+        None, description="bytes a second over all connections: 50MB, 500KB; none: no limit"
+    )
+
+    @field_validator("bandwidth")
+    @classmethod
+    def _some(cls, value: int | None) -> int | None:
+        if value is not None and value < 1000:
+            raise ValueError("is in bytes a second, at least 1KB: 50MB")
+        return value
 
 
 class Timeouts(Model):
