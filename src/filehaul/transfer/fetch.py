@@ -25,6 +25,7 @@ from .batch import INTERVAL, Batch, Change, Point
 from .large import LargeFiles
 from .moves import Moves
 from .receipts import already_there, failure, is_permanent, kept, now
+from .turns import Turns
 
 _PATIENCE = 0.1  # seconds between two looks at what only a thread is at work on
 
@@ -75,6 +76,7 @@ class Transfers:
         self._large = LargeFiles(
             sink, ledger, self.meter, self._lanes, ranges, http.settings.concurrency
         )
+        self._turns = Turns(http.settings.concurrency)
         self._noted: dict[str, Partial] = {}
         self._noted_at = time.monotonic()
 
@@ -137,15 +139,8 @@ class Transfers:
 
     def _requests(self, decisions: Iterable[Decision]) -> Iterator[Request | None]:
         half = max(1, self.http.settings.concurrency // 2)
-        for decision in decisions:
-            task = decision.task
-            receipt = self._without_fetching(decision)
-            if receipt is not None:
-                self.batch.add(receipt)
-                self.tick()
-                if self.http.cancelled():
-                    return
-            elif not self._large.take(task, _partial(task.file)):
+        for task in self._turns.of(self._to_fetch(decisions)):
+            if not self._large.take(task, _partial(task.file)):
                 yield self._request(task)
             while self._again or len(self._large):
                 # Of what has begun, as much as leaves room for others.
@@ -157,6 +152,17 @@ class Transfers:
                 yield request
         while (request := self._begun(self.http.settings.concurrency)) or self._is_waiting:
             yield request
+
+    def _to_fetch(self, decisions: Iterable[Decision]) -> Iterator[Task]:
+        for decision in decisions:
+            receipt = self._without_fetching(decision)
+            if receipt is None:
+                yield decision.task
+                continue
+            self.batch.add(receipt)
+            self.tick()
+            if self.http.cancelled():
+                return
 
     @property
     def _is_waiting(self) -> bool:
@@ -212,6 +218,7 @@ class Transfers:
             return
         download, task = errand.download, errand.download.task
         self._downloads.discard(download)
+        self._turns.ended(task)
         if result.error is not None:
             self._failed(errand, result.error, result.attempts)
             return
@@ -250,6 +257,7 @@ class Transfers:
     def _joined(self, file: Parts) -> None:
         """A file in parts has come, or has failed."""
         task, started, problem = file.task, self._large.started(file), file.problem
+        self._turns.ended(task)
         by = ""
         if problem is None:
             try:
@@ -277,7 +285,7 @@ class Transfers:
             file.close()
             self._drop(file.partial)
             wrong = isinstance(problem, MismatchError)
-            self._again.append(self._request(task, mismatches=1 if wrong else 0))
+            self._again.append(self._request(self._turns.begun(task), mismatches=int(wrong)))
         else:
             self._rest(file, problem)
             self._give_up(task, problem, problem.message, file.attempts, started)
@@ -289,7 +297,7 @@ class Transfers:
             download.park()
             self._drop(download.partial)
             if not errand.again:
-                self._again.append(self._request(download.task, again=True))
+                self._again.append(self._request(self._turns.begun(download.task), again=True))
                 return
             message = f"{download.shortfall or message}, and the vendor has no more"
         else:
