@@ -19,6 +19,7 @@ from filehaul.watch import Watch
 from hauling import (
     NoDestination,
     config_for,
+    contents,
     files,
     haul,
     ledger_rows,
@@ -343,6 +344,66 @@ def test_the_ledger_takes_no_size_from_a_native_document(office: FakeVendor) -> 
     office.put(odd)
     assert numbers(haul(exporting(office))) == (5, 0, 0, 0)
     assert ledger_rows("SELECT size, checksum FROM files WHERE key = 'Odd'") == [(None, None)]
+
+
+# -- bodies that do not end ------------------------------------------------------------------------
+
+
+def endless(size: int | None, **record: Any) -> FakeFile:
+    """A file of 3 MB whose record has another size."""
+    return FakeFile("big", "big", content=b"0123456789" * 300_000, extra={"size": size, **record})
+
+
+@pytest.mark.parametrize("listed", [0, 1, 2_999_999])
+def test_no_more_is_read_than_is_listed(listed: int) -> None:
+    """Where the size decides, the body is cut off not far behind it, each of three times."""
+    with FakeVendor([endless(listed), *files("a")], checksum=False) as vendor:
+        report = haul(config_for(vendor))
+        assert numbers(report) == (1, 0, 1, 0)
+        assert contents(vendor) == 3 + 1
+    receipt = receipt_of("big")
+    cut = f"more bytes came than the {listed:,} that are listed, 3 times"
+    whole = f"3,000,000 bytes came, listed as {listed:,}, 3 times"
+    assert receipt["error"] == (cut if listed < 2_000_000 else whole)
+    assert receipt["permanent"] == 1
+    assert report.bytes == 20
+    assert sink_files() == {"a": b"a|" * 10}
+
+
+def test_a_checksum_counts_more_than_a_listed_size() -> None:
+    """Where the record has a checksum the size may be another's (a vendor that lies): up to twice
+    the listed size and a little is read, and what fits the checksum is the file.
+    """
+    with FakeVendor([endless(1_500_000)]) as vendor:
+        assert numbers(haul(config_for(vendor))) == (1, 0, 0, 0)
+    with FakeVendor([endless(0, id="other")]) as vendor:
+        config = config_for(vendor, name="other", sink="other")
+        assert numbers(haul(config)) == (0, 0, 1, 0)
+        assert contents(vendor) == 3
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+def test_max_size_of_what_has_no_size(chunked: bool) -> None:
+    """No size is listed: content.max_size cuts the body off, at once where a length is told."""
+    with FakeVendor([endless(None), *files("a")], checksum=False) as vendor:
+        if chunked:
+            vendor.script("*/big/content", Fault.cut_unlabelled(2_900_000))
+        content = {"path": "/v1/files/{file_id}/content", "max_size": "1MB"}
+        assert numbers(haul(config_for(vendor, content=content))) == (1, 0, 1, 0)
+        if chunked:
+            vendor.assert_all_fired()
+        assert contents(vendor) == 2
+    assert receipt_of("big")["error"] == "larger than content.max_size (1,000,000 bytes)"
+    assert receipt_of("big")["permanent"] == 1
+
+
+def test_max_size_of_what_has_one() -> None:
+    """A listed size above content.max_size: not asked for, and it says so."""
+    with FakeVendor([endless(3_000_000), *files("a")]) as vendor:
+        content = {"path": "/v1/files/{file_id}/content", "max_size": 2_000_000}
+        assert numbers(haul(config_for(vendor, content=content))) == (1, 0, 1, 0)
+        assert contents(vendor) == 1
+    assert receipt_of("big")["error"] == "larger than content.max_size (2,000,000 bytes)"
 
 
 # -- the config ----------------------------------------------------------------------------------

@@ -17,7 +17,17 @@ from collections.abc import Callable, Iterator, Mapping
 
 from . import checksums
 from .errors import FilehaulError, TemporaryError, VendorError
-from .fit import MISMATCHES, MismatchError, ShortError, algorithms, fit, for_ever, wanted
+from .fit import (
+    MISMATCHES,
+    MismatchError,
+    ShortError,
+    algorithms,
+    fit,
+    for_ever,
+    larger,
+    most_bytes,
+    wanted,
+)
 from .http import Head
 from .ledger import Partial
 from .models import Task
@@ -46,7 +56,8 @@ class Download:
 
     ``lanes``: the threads that keep what is large; None: it is kept here and now. ``forget`` is
     called before bytes of another version take the place of those that were `noted`.
-    ``mismatches``: so often have the wrong bytes come before.
+    ``mismatches``: so often have the wrong bytes come before. ``max_size``: bytes that may come of
+    a file whose size nobody told.
     """
 
     def __init__(
@@ -59,6 +70,7 @@ class Download:
         *,
         forget: Callable[[str], None] = lambda _partial: None,
         mismatches: int = 0,
+        max_size: int | None = None,
     ) -> None:
         self.task = task
         self.sink = sink
@@ -78,6 +90,8 @@ class Download:
         self._said: Mapping[str, str] = _NOTHING  # the headers of the answer that began the file
         self._said_at = 0.0
         self._encoding = ""
+        self._max_size = max_size
+        self._room = 0
         self._html = False
         self._most = 0
 
@@ -139,6 +153,9 @@ class Download:
             self.noted = None
         kind = said.get("content-type", "").partition(";")[0].strip().lower()
         self._encoding = said.get("content-encoding", "").strip().lower()
+        self._room = most_bytes(self.task, self._max_size, self._encoding in _ENCODED)
+        if self._max_size is not None and (self._total or 0) > self._max_size:
+            raise self._too_much()
         self._html = kind in ("text/html", "application/xhtml+xml") and not self._is_html()
 
     def _is_html(self) -> bool:
@@ -165,6 +182,21 @@ class Download:
         """Hash and keep."""
         self.meter.bytes += len(chunk)
         self._pieces.add(chunk)
+        if self._pieces.size > self._room:
+            raise self._too_much()
+
+    def _too_much(self) -> FilehaulError:
+        """The body does not end where the file does: the rest of it is not wanted."""
+        if self._room == self._max_size:
+            return larger(self.task, self._max_size)
+        listed = self.task.file.size
+        return self._misfit(
+            MismatchError(
+                f"more bytes came than the {listed:,} that are listed",
+                where=self.task.target,
+                hint="it is fetched again",
+            )
+        )
 
     def end(self) -> None:
         """The body is whole as far as HTTP can tell; now the bytes are held to the record."""

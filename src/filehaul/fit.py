@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 
 from . import checksums
@@ -10,6 +11,9 @@ from .models import Task
 
 MISMATCHES = 3
 """So often may the wrong bytes come before they are believed to be wrong for ever."""
+
+
+_SLACK = 1024 * 1024  # bytes more may come: an error that says how many there were says more
 
 
 class MismatchError(TemporaryError):
@@ -60,6 +64,30 @@ def fit(task: Task, size: int, hashes: Mapping[str, str]) -> str:
     if size != listed:
         raise _mismatch(task, f"{size:,} bytes came, listed as {listed:,}")
     return "size"
+
+
+def most_bytes(task: Task, max_size: int | None, encoded: bool) -> int:
+    """So many bytes may come: more are no file of this record, and would only fill the disk.
+
+    ``max_size``: what the config allows. ``encoded``: they are labelled as compressed; then what
+    is inside may fit.
+    """
+    allowed = sys.maxsize if max_size is None else max_size
+    listed = task.file.size
+    if listed is None or task.verify == "none":
+        return allowed
+    if wanted(task) is not None:  # the checksum decides, and the listed size may be another's
+        return min(allowed, 2 * listed + _SLACK)
+    return min(allowed, listed + (listed // 8 if encoded else 0) + _SLACK)
+
+
+def larger(task: Task, max_size: int) -> VendorError:
+    """The error for a file above the config's ``max_size``."""
+    return VendorError(
+        f"larger than content.max_size ({max_size:,} bytes)",
+        where=task.target,
+        hint="raise max_size, or leave such files out with content.select",
+    )
 
 
 def _refuse_short(task: Task, size: int) -> None:

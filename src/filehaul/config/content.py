@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 
 from .asking import Asking, Expired, Export
 from .base import Path
+from .units import Size
 from .verify import Verify
 
 _RANGES = 8
@@ -38,6 +39,11 @@ class Content(Asking):
     expired: Expired = Field(
         default_factory=Expired,
         description="how a server says that an address from the vendor is no longer good",
+    )
+    max_size: Size | None = Field(
+        None,
+        description="bytes, or 5GB: a file that is larger has failed, and a body that grows beyond "
+        "it is cut off",
     )
     export: Export | None = Field(
         None, description="documents without bytes of their own, and what they are exported as"

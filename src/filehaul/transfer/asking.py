@@ -19,9 +19,12 @@ _JSON = (("Content-Type", "application/json"),)
 
 
 class Requests:
-    """Makes the requests for the bytes of one resource's files."""
+    """Makes the requests for the bytes of one resource's files. ``max_size``: of such as are
+    wanted, in bytes.
+    """
 
     def __init__(self, content: Content) -> None:
+        self.max_size = content.max_size
         self._by_link = content.url_field is not None
         self._expired = content.expired
         self._ways: dict[str, tuple[str, tuple[tuple[str, str], ...], Detour | None]] = {}

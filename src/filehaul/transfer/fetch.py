@@ -12,7 +12,7 @@ from datetime import datetime
 
 from ..download import Download, Meter
 from ..errors import AnswerError, CredentialsError, FilehaulError, SinkError, TemporaryError
-from ..fit import MismatchError, fit
+from ..fit import MismatchError, fit, larger
 from ..http import Http, Request, Result
 from ..ledger import Ledger, Partial
 from ..models import File, Receipt, Task
@@ -192,6 +192,9 @@ class Transfers:
         if decision.action == UNCHANGED:
             return kept(self.ledger, task, moved=False)
         receipt = already_there(self.sink, task)
+        most = self.asking.max_size
+        if receipt is None and most is not None and (task.file.size or 0) > most:
+            return failure(task, larger(task, most).message, permanent=True)
         if receipt is None and decision.action == MOVE and not task.url:
             return failure(task, UNADDRESSED, permanent=True)
         return receipt
@@ -205,6 +208,7 @@ class Transfers:
             self._lanes,
             forget=self._large.forget,
             mismatches=mismatches,
+            max_size=self.asking.max_size,
         )
         self._downloads.add(download)
         return self.asking.of(task, download, _Errand(download, now(), again))
