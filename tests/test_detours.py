@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 
 from clock import FakeClock
+from filehaul import parts
+from filehaul.check import check
 from filehaul.config import load_config
 from filehaul.errors import ConfigError
 from filehaul.http import Wait
 from filehaul.testing import FakeFile, FakeVendor, Fault, RecordedRequest
+from filehaul.transfer import large
 from filehaul.watch import Watch
 from hauling import (
     NoDestination,
@@ -133,6 +136,24 @@ def test_expired_addresses_are_asked_for_again(linking: FakeVendor) -> None:
     assert len(paths(linking, "/big/link")) == 3
     targets = [one.target for one in paths(linking, "/signed/big")]
     assert len(targets) == 3
+
+
+def test_each_part_of_a_large_file_asks_for_its_address(
+    linking: FakeVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With ranges, each request has both steps; an address that expires costs one part its own."""
+    monkeypatch.setattr(parts, "PART", 100_000)
+    monkeypatch.setattr(large, "PART", 100_000)
+    linking.put(BIG)
+    linking.script("/signed/big", Fault.cut(50_000), Fault.status(403))
+    config = config_for(linking, content={**TWO_STEPS, "ranges": 3})
+    assert numbers(haul(config)) == (4, 0, 0, 0)
+    linking.assert_all_fired()
+    assert all_there(linking)
+    served = [one for one in paths(linking, "/signed/big") if one.status == 206]
+    assert len(served) == 5 + 1
+    assert len(paths(linking, "/big/link")) == 5 + 2
+    assert all("authorization" not in one.headers for one in served)
 
 
 def test_an_address_that_stays_refused(linking: FakeVendor) -> None:
@@ -404,6 +425,27 @@ def test_max_size_of_what_has_one() -> None:
         assert numbers(haul(config_for(vendor, content=content))) == (1, 0, 1, 0)
         assert contents(vendor) == 1
     assert receipt_of("big")["error"] == "larger than content.max_size (2,000,000 bytes)"
+
+
+# -- check -----------------------------------------------------------------------------------------
+
+
+def test_check_goes_the_same_way(linking: FakeVendor, office: FakeVendor) -> None:
+    """`filehaul check` asks for a file's bytes as a sync would: in two steps, or as an export."""
+    told = {one.what: one for one in check(config_for(linking, content=TWO_STEPS))}
+    assert told["content files"].error is None
+    assert "Range works" in told["content files"].text
+    assert len(paths(linking, "/signed/")) == 1
+    told = {one.what: one for one in check(exporting(office))}
+    assert told["content files"].error is None
+    assert "verified by nothing" in told["content files"].text
+    assert [one.query["mimeType"] for one in paths(office, "/export")] == [DOCX]
+    wrong = config_for(linking, content={**TWO_STEPS, "url_path": "url"})
+    told = {one.what: one for one in check(wrong)}
+    error = told["content files"].error
+    assert error is not None
+    assert "no text at url" in error.message
+    assert "content.url_path" in error.hint
 
 
 # -- the config ----------------------------------------------------------------------------------

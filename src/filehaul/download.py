@@ -24,8 +24,8 @@ from .fit import (
     algorithms,
     fit,
     for_ever,
-    larger,
     most_bytes,
+    too_large,
     wanted,
 )
 from .http import Head
@@ -188,7 +188,7 @@ class Download:
     def _too_much(self) -> FilehaulError:
         """The body does not end where the file does: the rest of it is not wanted."""
         if self._room == self._max_size:
-            return larger(self.task, self._max_size)
+            return too_large(self.task, self._max_size)
         listed = self.task.file.size
         return self._misfit(
             MismatchError(

@@ -81,10 +81,15 @@ def most_bytes(task: Task, max_size: int | None, encoded: bool) -> int:
     return min(allowed, listed + (listed // 8 if encoded else 0) + _SLACK)
 
 
-def larger(task: Task, max_size: int) -> VendorError:
-    """The error for a file above the config's ``max_size``."""
+def above(max_size: int) -> str:
+    """What is said of a file above the config's ``max_size``."""
+    return f"larger than content.max_size ({max_size:,} bytes)"
+
+
+def too_large(task: Task, max_size: int) -> VendorError:
+    """The error for it."""
     return VendorError(
-        f"larger than content.max_size ({max_size:,} bytes)",
+        above(max_size),
         where=task.target,
         hint="raise max_size, or leave such files out with content.select",
     )

@@ -14,18 +14,20 @@ from .claims import Claims, Place
 from .config import Config, Resource
 from .config.verify import policy_for
 from .fields import Roles, Rows
+from .fit import above
 from .ledger import FileNote, Ledger, Todo
 from .models import File, Task
 from .names import by_id, safe_child_path, safe_path, safe_segment
 
 FETCH, MOVE, UNCHANGED = "fetch", "move", "unchanged"
-NO_ADDRESS, NO_CHECKSUM = "no address", "no checksum"
+NO_ADDRESS, NO_CHECKSUM, TOO_LARGE = "no address", "no checksum", "too large"
+IMPOSSIBLE = frozenset({NO_ADDRESS, NO_CHECKSUM, TOO_LARGE})
 UNADDRESSED = "the record has no address for its bytes"
 
 
 class Decision(NamedTuple):
     """One file and what to do: fetch, move (same bytes, another path), unchanged; or why it cannot
-    be had: no address, no checksum.
+    be had: no address, no checksum, too large.
     """
 
     action: str
@@ -111,11 +113,8 @@ class Planner:
     def _decide(self, todo: Todo, place: Place, held: bool) -> Decision:
         target, vacant = place
         action, reason = self._reason(todo, target)
-        if action == FETCH and not todo.address:
-            action, reason = NO_ADDRESS, UNADDRESSED
-        elif action == FETCH and self._lacks_checksum(todo.file):
-            action = NO_CHECKSUM
-            reason = "verify: checksum, but the vendor's record has no checksum of this file"
+        if action == FETCH:
+            action, reason = self._hindrance(todo) or (action, reason)
         asked = Address.of(todo.address or "")
         task = Task(
             file=todo.file,
@@ -130,6 +129,20 @@ class Planner:
             body=asked.body,
         )
         return Decision(action, reason, task)
+
+    def _hindrance(self, todo: Todo) -> tuple[str, str] | None:
+        """Why the file cannot be had; None: nothing is known that speaks against it."""
+        if not todo.address:
+            return NO_ADDRESS, UNADDRESSED
+        if self._lacks_checksum(todo.file):
+            return (
+                NO_CHECKSUM,
+                "verify: checksum, but the vendor's record has no checksum of this file",
+            )
+        most = self.content.max_size
+        if most is not None and todo.file.size is not None and todo.file.size > most:
+            return TOO_LARGE, above(most)
+        return None
 
     def _lacks_checksum(self, file: File) -> bool:
         policy = policy_for(self.content.verify, file.mime_type)

@@ -56,17 +56,19 @@ class Way:
 
     def of(
         self, record: Mapping[str, Any], url: str | None = None, target: str | None = None
-    ) -> Address | None:
-        """The address of a record's bytes; None where the record lacks what it takes. ``url``:
-        instead of the path. ``target``: what an export is made into.
+    ) -> str | None:
+        """The address of a record's bytes, as a text; None where the record lacks what it takes.
+        ``url``: instead of the path. ``target``: what an export is made into.
         """
         try:
             if url is None:
                 url = _url(self._path, record, target)
+            if self._body is None and self.name == CONTENT:
+                return url
             body = None if self._body is None else dumps(_filled(self._body, record, target))
         except _AbsentError:
             return None
-        return Address(url, self.name, body)
+        return Address(url, self.name, body).text
 
 
 def _braces(resource: Resource, target: str | None, template: str) -> _Pieces:
@@ -156,15 +158,13 @@ class Asked:
         target = self._becomes(mime_type)
         if isinstance(target, ExportAs):
             assert self._export is not None
-            found = self._export.of(record, target=target.mime_type)
-        elif self.url_field is None:
-            found = self._content.of(record)
-        else:
-            url = self.url_field.get(record)
-            if not isinstance(url, str) or not url:
-                return None
-            found = self._content.of(record, resolve(page_url, url))
-        return found and found.text
+            return self._export.of(record, target=target.mime_type)
+        if self.url_field is None:
+            return self._content.of(record)
+        url = self.url_field.get(record)
+        if not isinstance(url, str) or not url:
+            return None
+        return self._content.of(record, resolve(page_url, url))
 
     def exported(self, file: File) -> File:
         """The file as it will come: a document that is exported has another name, its size and

@@ -12,13 +12,13 @@ from datetime import datetime
 
 from ..download import Download, Meter
 from ..errors import AnswerError, CredentialsError, FilehaulError, SinkError, TemporaryError
-from ..fit import MismatchError, fit, larger
+from ..fit import MismatchError, fit
 from ..http import Http, Request, Result
 from ..ledger import Ledger, Partial
 from ..models import File, Receipt, Task
 from ..parts import Part, Parts, WholeError
 from ..pieces import Lanes
-from ..plan import MOVE, NO_ADDRESS, NO_CHECKSUM, UNADDRESSED, UNCHANGED, Decision, Planner
+from ..plan import IMPOSSIBLE, MOVE, UNADDRESSED, UNCHANGED, Decision, Planner
 from ..sink import Sink
 from .asking import Requests
 from .batch import INTERVAL, Batch, Change, Point
@@ -187,14 +187,11 @@ class Transfers:
 
     def _without_fetching(self, decision: Decision) -> Receipt | None:
         task = decision.task
-        if decision.action in (NO_ADDRESS, NO_CHECKSUM):
+        if decision.action in IMPOSSIBLE:
             return failure(task, decision.reason, permanent=True)
         if decision.action == UNCHANGED:
             return kept(self.ledger, task, moved=False)
         receipt = already_there(self.sink, task)
-        most = self.asking.max_size
-        if receipt is None and most is not None and (task.file.size or 0) > most:
-            return failure(task, larger(task, most).message, permanent=True)
         if receipt is None and decision.action == MOVE and not task.url:
             return failure(task, UNADDRESSED, permanent=True)
         return receipt
