@@ -186,6 +186,15 @@ def test_answers_without_an_address(linking: FakeVendor, said: Fault, words: str
     assert paths(linking, "/signed/id-b.txt") == []
 
 
+def test_the_file_itself_is_no_address(linking: FakeVendor) -> None:
+    """A first step that answers with the file: it fails before it fills memory, and says why."""
+    linking.put(FakeFile("large", "large", content=b"x" * 2_000_000))
+    content = {**TWO_STEPS, "path": "/v1/files/{file_id}/content"}
+    assert numbers(haul(config_for(linking, content=content))) == (0, 0, 4, 0)
+    assert "it is not JSON but text/plain" in receipt_of("id-a.txt")["error"]
+    assert receipt_of("large")["error"] == "the answer is larger than 1,048,576 bytes"
+
+
 def test_no_signed_address_is_kept(linking: FakeVendor, place: Path) -> None:
     """The addresses that were asked for are in no file of ours, nor in an error."""
     linking.script("/signed/id-b.txt", Fault.status(500), times=Fault.always)

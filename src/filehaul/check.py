@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,7 +15,7 @@ from .config.walk import FolderMarks
 from .connect import connect
 from .errors import FilehaulError, VendorError
 from .fields import NEUTRAL_TYPES, Rows, Shape, roles_of
-from .http import Http
+from .http import Http, Wait
 from .json_text import loads
 from .listing import Listing, Walk, full_lister, request
 from .load import examined
@@ -49,10 +49,13 @@ class Finding:
         }
 
 
-def check(config: Config | Mapping[str, Any] | str | Path) -> Iterator[Finding]:
+def check(
+    config: Config | Mapping[str, Any] | str | Path,
+    waiting: Callable[[Wait], None] = lambda _wait: None,
+) -> Iterator[Finding]:
     """Findings in the order in which a run would meet them; the first that is not well ends it.
 
-    Nothing is written: no ledger, no sink, no destination.
+    Nothing is written: no ledger, no sink, no destination. ``waiting`` is told of long pauses.
     """
     try:
         loaded = load_config(config)
@@ -76,7 +79,7 @@ def check(config: Config | Mapping[str, Any] | str | Path) -> Iterator[Finding]:
     except FilehaulError as problem:
         yield _failed("destination", problem)
         return
-    with connect(loaded) as http:
+    with connect(loaded, waiting=waiting) as http:
         steps = [_token(http, loaded)]
         steps += [_resource(http, loaded, resource) for resource in loaded.resources]
         steps += [_proposal(http, loaded, one) for one in loaded.dlt_resources if one.is_guessed]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from .config import Config, load_config
 from .config.agree import duckdb_file
 from .connect import connect
 from .fields import Rows, Shape, roles_of
+from .http import Wait
 from .ledger import Ledger, moment
 from .listing import lister
 from .models import Action, File
@@ -25,11 +26,16 @@ from .spine import state_path
 
 
 def files(
-    config: Config | Mapping[str, Any] | str | Path, resource: str | None = None
+    config: Config | Mapping[str, Any] | str | Path,
+    resource: str | None = None,
+    waiting: Callable[[Wait], None] = lambda _wait: None,
 ) -> Iterator[File]:
-    """The vendor's files, page by page, as they are listed. Raises the errors of a listing."""
+    """The vendor's files, page by page, as they are listed. Raises the errors of a listing.
+
+    ``waiting`` is told of long pauses (`filehaul.http.Http`).
+    """
     loaded = load_config(config)
-    with connect(loaded) as http:
+    with connect(loaded, waiting=waiting) as http:
         for one in loaded.resources:
             if resource is not None and one.name != resource:
                 continue
@@ -42,15 +48,21 @@ def files(
                     yield roles.file(key, record, rows.folder(number))
 
 
-def plan(config: Config | Mapping[str, Any] | str | Path) -> Iterator[Action]:
-    """What `sync` would do now, and why. Lists the vendor; writes to a copy of the ledger only."""
+def plan(
+    config: Config | Mapping[str, Any] | str | Path,
+    waiting: Callable[[Wait], None] = lambda _wait: None,
+) -> Iterator[Action]:
+    """What `sync` would do now, and why. Lists the vendor; writes to a copy of the ledger only.
+
+    ``waiting``: as in `files`.
+    """
     loaded = load_config(config)
     state = state_path(loaded)
     with tempfile.TemporaryDirectory(prefix="filehaul-plan-") as folder:
         copy = Path(folder) / "ledger.sqlite"
         if state.exists():
             _copy(state, copy)
-        with Ledger.open(copy) as ledger, connect(loaded) as http:
+        with Ledger.open(copy) as ledger, connect(loaded, waiting=waiting) as http:
             amend(ledger, loaded)
             for resource in loaded.resources:
                 if not resource.selected:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
@@ -72,6 +72,19 @@ def fail(problem: FilehaulError, as_json: bool) -> None:
         out_json({"event": "error", "exit_code": problem.exit_code, "error": problem.as_dict()})
 
 
+def waiting(as_json: bool) -> Callable[[Wait], None]:
+    """Says why nothing happens; also where nobody sees bars: a log that stands still should."""
+
+    def tell(wait: Wait) -> None:
+        if as_json:
+            row = {"seconds": round(wait.seconds, 1), "reason": wait.reason, "where": wait.where}
+            out_json({"event": "waiting", **row})
+        else:
+            say(f"waiting {wait.seconds:.0f} s: {wait.reason} ({wait.where})")
+
+    return tell
+
+
 class Progress:
     """Bars on a terminal for listing and transfer; nothing at all when piped."""
 
@@ -86,7 +99,7 @@ class Progress:
             rows=self._rows,
             receipt=self._receipt,
             event=self._event,
-            waiting=self._waiting,
+            waiting=waiting(as_json),
         )
 
     def __enter__(self) -> Progress:
@@ -134,14 +147,6 @@ class Progress:
                 say(f"failed: {receipt.target}: {receipt.error}")
             elif self._failed == _MOST_FAILED + 1:
                 say("… and more: filehaul status names them all")
-
-    def _waiting(self, wait: Wait) -> None:
-        """Also where nobody sees bars: a log that stands still should say why."""
-        if self.as_json:
-            row = {"seconds": round(wait.seconds, 1), "reason": wait.reason, "where": wait.where}
-            out_json({"event": "waiting", **row})
-        else:
-            say(f"waiting {wait.seconds:.0f} s: {wait.reason} ({wait.where})")
 
     def _event(self, event: dict[str, Any]) -> None:
         if self.as_json:

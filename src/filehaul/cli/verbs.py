@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .talk import Progress, conclude, out, out_json, say, told
+from .talk import Progress, conclude, out, out_json, say, told, waiting
 
 app = typer.Typer(
     name="filehaul",
@@ -79,7 +79,7 @@ def check(config: ConfigPath, as_json: Json = False) -> None:
 
     with told(as_json):
         worst = None
-        for finding in look(config):
+        for finding in look(config, waiting(as_json)):
             worst = worst or finding.error
             if as_json:
                 out_json(finding.as_dict())
@@ -103,7 +103,7 @@ def ls(
     from ..look import files
 
     with told(as_json):
-        for file in files(config, resource):
+        for file in files(config, resource, waiting(as_json)):
             if as_json:
                 row = {**file._asdict(), "checksum": dict(file.checksum)}
                 row.pop("key")
@@ -120,7 +120,7 @@ def plan(config: ConfigPath, as_json: Json = False) -> None:
 
     with told(as_json):
         count = 0
-        for action in look(config):
+        for action in look(config, waiting(as_json)):
             count += 1
             if as_json:
                 out_json(asdict(action))

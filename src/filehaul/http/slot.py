@@ -252,7 +252,9 @@ class Slot:
         return VendorError(
             f"the answer is larger than {request.max_body:,} bytes",
             where=redact(self.flight.url),
-            hint="ask for smaller pages (the paginator's limit), or fewer fields",
+            hint="it should only say where the file is: is it the file itself?"
+            if self.flight.asks
+            else "ask for smaller pages (the paginator's limit), or fewer fields",
         )
 
     def _keep_excerpt(self, chunk: bytes) -> None:
