@@ -299,15 +299,25 @@ def test_partials_of_files_that_are_gone(vendor: FakeVendor) -> None:
 
 
 def test_partials_that_nobody_went_on_with(vendor: FakeVendor) -> None:
-    """After seven days without a byte it goes; until then it stays, whatever else a run does."""
+    """After seven days without a byte more it goes, though each run asks; until then it stays."""
     config = half_done(vendor)
-    vendor.script(CONTENT, Fault.reset(), times=Fault.always)
-    assert numbers(haul(config)) == (0, 0, 1, 0)
-    assert len(partials()) == 1
-    with sqlite3.connect(".filehaul/acme.sqlite") as ledger:
-        ledger.execute("UPDATE partials SET noted_at = noted_at - 8 * 86400000000")
-    config["resources"][0]["selected"] = False
-    haul(config)
+    vendor.script(CONTENT, Fault.status(503), times=Fault.always)
+    for days, left in ((0, 1), (6, 1), (2, 0)):
+        with sqlite3.connect(".filehaul/acme.sqlite") as ledger:
+            ledger.execute(f"UPDATE partials SET noted_at = noted_at - {days} * 86400000000")
+        assert numbers(haul(config)) == (0, 0, 1, 0)
+        assert len(partials()) == left
+    assert ledger_rows("SELECT * FROM partials") == []
+    vendor.clear_scripts()
+    assert numbers(haul(config)) == (1, 0, 0, 0)
+    assert sink_files() == {"big.bin": BIG}
+
+
+def test_partials_of_resources_that_are_gone(vendor: FakeVendor) -> None:
+    """A resource that the config no longer has: nobody would ever go on with its partials."""
+    config = half_done(vendor)
+    config["resources"][0]["name"] = "others"
+    assert numbers(haul(config)) == (1, 0, 0, 0)
     assert partials() == []
 
 

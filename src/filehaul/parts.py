@@ -149,8 +149,6 @@ class Parts:
         """Up to which byte the answer goes. Raises WholeError where parts of this version are not
         to be had, TemporaryError where only this answer was odd.
         """
-        if self.problem is not None:
-            raise _OverError("given up", where=self.task.target)
         where, said = redact(head.url), head.headers
         if head.status != 206 or said.get("content-encoding", "identity").lower() != "identity":
             raise WholeError(f"HTTP {head.status} is not the part that was asked for", where=where)
@@ -315,6 +313,7 @@ class Part:
 
     def resume(self) -> Mapping[str, str]:
         """The Range that is missing, of this version."""
+        self._refuse_if_over()
         return {
             "Range": f"bytes={self.first + self._got}-{self.first + self.size - 1}",
             **self.file.condition(),
@@ -322,13 +321,13 @@ class Part:
 
     def begin(self, head: Head) -> None:
         """Only the very bytes that were asked for."""
+        self._refuse_if_over()
         self._until = self.file.accept(head, self.first + self._got, self.first + self.size)
 
     def write(self, chunk: bytes) -> None:
         """Keep."""
         size = len(chunk)
-        if self.file.problem is not None:
-            raise _OverError("given up", where=self.file.task.target)
+        self._refuse_if_over()
         if self.first + self._got + size > self._until:
             raise WholeError("more bytes came than were asked for", where=self.file.task.target)
         self._got += size
@@ -337,6 +336,10 @@ class Part:
         self._chunks.append(chunk)
         if self._gathered >= PIECE:
             self.flush()
+
+    def _refuse_if_over(self) -> None:
+        if self.file.problem is not None:
+            raise _OverError("given up", where=self.file.task.target)
 
     def end(self) -> None:
         """Keep what is left; of an answer that had less than was asked for, ask for the rest."""

@@ -21,6 +21,16 @@ EXISTS (SELECT 1 FROM files f WHERE f.resource = p.resource AND f.key = p.key
 AND NOT EXISTS (SELECT 1 FROM transfers t WHERE t.resource = p.resource AND t.key = p.key
     AND t.fingerprint = p.fingerprint AND (t.permanent OR (t.status = 'done' AND t.sink = p.sink)))
 """
+# Of a partial that has not grown, the day when it last did stays.
+_NOTE = """
+INSERT INTO partials (sink, name, resource, key, fingerprint, validator, total, spans, safe,
+    noted_at)
+VALUES (?,?,?,?,?,?,?,?,?,?)
+ON CONFLICT (sink, name) DO UPDATE SET
+    validator = excluded.validator, total = excluded.total, safe = excluded.safe,
+    noted_at = CASE WHEN spans = excluded.spans THEN noted_at ELSE excluded.noted_at END,
+    spans = excluded.spans
+"""
 
 
 class Partial(NamedTuple):
@@ -63,9 +73,7 @@ class PartialsBook:
             for one in partials
         ]
         with self.ledger.transaction():
-            self.db.executemany(
-                "INSERT OR REPLACE INTO partials VALUES (?,?,?,?,?,?,?,?,?,?)", rows
-            )
+            self.db.executemany(_NOTE, rows)
 
     def of(self, sink: str) -> dict[str, Partial]:
         """All that a sink holds, by name."""
