@@ -83,7 +83,7 @@ class Download:
         self.noted: Partial | None = None  # what the ledger knows of the partial
         self._forget = forget
         self._wanted = wanted(task)
-        self._pieces = Pieces(sink, partial, algorithms(task), lanes)
+        self._pieces = Pieces(sink, partial, algorithms(self._wanted), lanes)
         self._hashes: dict[str, str] = {}
         self._mismatches = mismatches
         self._short_at = 0
@@ -262,7 +262,7 @@ class Download:
     def _verify(self) -> None:
         self.sha256 = self._hashes["sha256"]
         try:
-            self.verified_by = fit(self.task, self.size, self._hashes)
+            self.verified_by = fit(self.task, self._wanted, self.size, self._hashes)
         except MismatchError as problem:
             raise self._misfit(problem) from None
         if self._html and self.verified_by == "none":

@@ -12,6 +12,9 @@ from .models import Task
 MISMATCHES = 3
 """So often may the wrong bytes come before they are believed to be wrong for ever."""
 
+Checksum = tuple[str, str]
+"""An algorithm, and lower-case hex."""
+
 
 _SLACK = 1024 * 1024  # bytes more may come: an error that says how many there were says more
 
@@ -26,25 +29,24 @@ class ShortError(MismatchError):
     """They may be the first of them: there are fewer than were listed."""
 
 
-def wanted(task: Task) -> tuple[str, str] | None:
-    """The record's checksum that the bytes are held to: algorithm and hex; None: to none."""
+def wanted(task: Task) -> Checksum | None:
+    """The record's checksum that the bytes are held to; None: to none."""
     return None if task.verify in ("size", "none") else checksums.strongest(task.file.checksum)
 
 
-def algorithms(task: Task) -> tuple[str, ...]:
+def algorithms(theirs: Checksum | None) -> tuple[str, ...]:
     """What the bytes are hashed by: sha256, which is ours, and the record's."""
-    theirs = wanted(task)
     return ("sha256",) if theirs is None or theirs[0] == "sha256" else ("sha256", theirs[0])
 
 
-def fit(task: Task, size: int, hashes: Mapping[str, str]) -> str:
-    """By what the bytes are verified now: an algorithm, ``size``, or ``none``.
+def fit(task: Task, theirs: Checksum | None, size: int, hashes: Mapping[str, str]) -> str:
+    """By what the bytes are verified now: an algorithm, ``size``, or ``none``. ``theirs``: what is
+    `wanted`.
 
     Raises MismatchError (ShortError) where they are others, VendorError where the record does not
     say what the policy asks for.
     """
     policy, listed = task.verify, task.file.size
-    theirs = wanted(task)
     if theirs is not None:
         algorithm, expected = theirs
         found = hashes[algorithm]

@@ -70,6 +70,7 @@ class Parts:
         self.meter = meter
         self.count = count
         self.total = known.total if known is not None else task.file.size or 0
+        self.wanted = wanted(task)
         self.problem: FilehaulError | None = None
         self.hashes: dict[str, str] = {}
         self.attempts = 0
@@ -165,7 +166,7 @@ class Parts:
 
     def _first_answer(self, said: Mapping[str, str], marks: Marks, where: str) -> None:
         self._validator = self._validator or validator_of(said, time.time())
-        if not (self._validator or wanted(self.task) or self.task.file.is_versioned):
+        if not (self._validator or self.wanted or self.task.file.is_versioned):
             raise WholeError("two versions of the file could not be told apart", where=where)
         self._marks = marks
         if self._descriptor < 0:
@@ -215,7 +216,7 @@ class Parts:
         self._reader.start()
 
     def _read(self) -> None:
-        digests = {name: checksums.new(name) for name in algorithms(self.task)}
+        digests = {name: checksums.new(name) for name in algorithms(self.wanted)}
         position = 0
         try:
             while position < self.total:

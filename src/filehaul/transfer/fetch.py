@@ -262,7 +262,7 @@ class Transfers:
         by = ""
         if problem is None:
             try:
-                by = fit(task, file.total, file.hashes)
+                by = fit(task, file.wanted, file.total, file.hashes)
             except FilehaulError as found:
                 problem = found
         if problem is None:
