@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filehaul import parts as room
-from filehaul.parts import gaps, joined
+from filehaul.ranges import gaps, joined
 from filehaul.testing import FakeFile, FakeVendor, Fault, RecordedRequest
 from filehaul.transfer import large
 from hauling import (
@@ -358,6 +358,19 @@ def test_a_disk_that_fills_up(vendor: FakeVendor, monkeypatch: pytest.MonkeyPatc
     assert numbers(haul(in_parts(vendor))) == (1, 0, 0, 0)
     assert sum(one.bytes_sent for one in asked(vendor)) < len(BIG)
     assert sink_files() == {"big.bin": BIG}
+
+
+def test_a_defect_in_a_thread_is_told(vendor: FakeVendor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a thread did not expect fails the file, and does not hang the run."""
+
+    class Broken:
+        def update(self, _data: bytes) -> None:
+            raise ValueError("a defect")
+
+    monkeypatch.setattr(room.checksums, "new", lambda _name: Broken())
+    assert numbers(haul(in_parts(vendor))) == (0, 0, 1, 0)
+    assert receipt_of("big")["error"] == "ValueError: a defect"
+    assert sink_files() == {}
 
 
 # -- across runs ---------------------------------------------------------------------------------

@@ -282,6 +282,18 @@ def test_more_than_the_whole_had_come(vendor: FakeVendor) -> None:
     assert sink_files() == {"big.bin": BIG}
 
 
+def test_another_address_begins_anew(vendor: FakeVendor) -> None:
+    """content.path names something else, the records are the same: nothing is joined."""
+    vendor.put(big(**NO_SUM))
+    config = half_done(vendor)
+    content = config["resources"][0]["content"]
+    content["path"] += "?again=yes"
+    assert numbers(haul(config)) == (1, 0, 0, 0)
+    assert ranges(vendor) == [(None, None, 200)]
+    assert sink_files() == {"big.bin": BIG}
+    assert partials() == []
+
+
 # -- how long partials stay ----------------------------------------------------------------------
 
 

@@ -9,6 +9,8 @@ import hashlib
 from .config import Config, Resource
 from .ledger import Ledger
 
+_NOT_THE_BYTES = {"layout", "ranges", "select", "verify"}
+
 
 def amend(ledger: Ledger, config: Config) -> list[str]:
     """Compare the config with that of the last run. Returns what a person should know, in words.
@@ -18,6 +20,7 @@ def amend(ledger: Ledger, config: Config) -> list[str]:
     """
     warnings = []
     for resource in config.resources:
+        _begin_anew(ledger, config, resource)
         name, digest = f"content:{resource.name}", _digest(config, resource)
         before = ledger.meta(name)
         if before == digest:
@@ -31,11 +34,25 @@ def amend(ledger: Ledger, config: Config) -> list[str]:
     return warnings
 
 
+def _begin_anew(ledger: Ledger, config: Config, resource: Resource) -> None:
+    """Bytes that came from another address may be another thing, though the record is the same:
+    nobody goes on with them.
+    """
+    content = resource.content and resource.content.model_dump(exclude=_NOT_THE_BYTES)
+    digest = hashlib.sha256(f"{config.client.base_url}\0{content!r}".encode()).hexdigest()
+    name = f"bytes:{resource.name}"
+    if ledger.meta(name) != digest:
+        with ledger.transaction():
+            ledger.partials.drop(resource.name)
+            ledger.set_meta(name, digest)
+
+
 def _digest(config: Config, resource: Resource) -> str:
     """Changes when the bytes' addresses, paths or names may; empty where none are fetched."""
     if resource.content is None:
         return ""
-    words = (config.client.base_url, resource.content, resource.fields, resource.walk)
+    content = resource.content.model_copy(update={"ranges": False})
+    words = (config.client.base_url, content, resource.fields, resource.walk)
     return hashlib.sha256("\0".join(map(repr, words)).encode()).hexdigest()
 
 

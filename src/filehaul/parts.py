@@ -13,7 +13,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import partial as bound
 
 from . import checksums
@@ -24,7 +24,7 @@ from .http import Head
 from .ledger import Partial
 from .models import Task
 from .pieces import Lane, Lanes
-from .ranges import Marks, marks_in, marks_of, span_of, validator_of
+from .ranges import Marks, Spans, gaps, joined, marks_in, marks_of, span_of, validator_of
 from .redact import redact
 from .sink import Sink, allocate
 
@@ -33,8 +33,6 @@ PART = 16 * 1024 * 1024
 PIECE = 256 * 1024
 """Bytes that are written at once: many parts are in memory at a time, and each has one."""
 _READ = 1024 * 1024
-
-Spans = tuple[tuple[int, int], ...]
 
 
 class WholeError(VendorError):
@@ -193,9 +191,9 @@ class Parts:
         try:
             while not self._full and written < len(data):
                 written += os.pwrite(self._descriptor, data[written:], position + written)
-        except OSError as problem:
+        except Exception as problem:  # the thread must live, and the file fails
             self._full = True
-            self.fail(self.sink.trouble(problem, self.partial))
+            self._trouble(problem)
         with self._turn:
             self._pending -= 1
             part.written += written
@@ -203,6 +201,14 @@ class Parts:
                 self._active.remove(part)
                 self._whole = joined((*self._whole, (part.first, part.first + part.size)))
             self._turn.notify_all()
+
+    def _trouble(self, problem: Exception) -> None:
+        """What a thread met."""
+        if isinstance(problem, OSError):
+            problem = self.sink.trouble(problem, self.partial)
+        if not isinstance(problem, FilehaulError):
+            problem = FilehaulError(f"{type(problem).__name__}: {problem}")
+        self.fail(problem)
 
     def _spans(self) -> Spans:
         """What is on the disk. Under `_turn`."""
@@ -230,10 +236,8 @@ class Parts:
                     position += len(data)
                     for digest in digests.values():
                         digest.update(data)
-        except OSError as problem:
-            self.fail(self.sink.trouble(problem, self.partial))
-        except FilehaulError as problem:
-            self.fail(problem)
+        except Exception as problem:
+            self._trouble(problem)
         else:
             with self._turn:
                 self.hashes = {name: digest.hexdigest() for name, digest in digests.items()}
@@ -357,28 +361,3 @@ class Part:
         chunks, position = self._chunks, self.first + self._got - self._gathered
         self._chunks, self._gathered = [], 0
         self.file.put(self, self._lane, position, chunks)
-
-
-def joined(spans: Iterable[tuple[int, int]]) -> Spans:
-    """The same bytes by as few spans as can be, in order."""
-    found: list[tuple[int, int]] = []
-    for first, end in sorted(spans):
-        if first == end:
-            continue
-        if found and first <= found[-1][1]:
-            found[-1] = (found[-1][0], max(found[-1][1], end))
-        else:
-            found.append((first, end))
-    return tuple(found)
-
-
-def gaps(spans: Iterable[tuple[int, int]], total: int) -> list[tuple[int, int]]:
-    """What is missing between them, up to ``total``."""
-    found, position = [], 0
-    for first, end in joined((first, min(end, total)) for first, end in spans if first < total):
-        if first > position:
-            found.append((position, first))
-        position = end
-    if position < total:
-        found.append((position, total))
-    return found

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
+
+Spans = tuple[tuple[int, int], ...]
+"""Bytes of a file, each [first, end), in order and apart."""
 
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(?:(\d{1,19})|\*)\Z", re.ASCII)
 _ETAG = re.compile(r'"[^"]*"\Z')
@@ -74,3 +77,28 @@ def _seconds(date: str) -> float | None:
         return parsedate_to_datetime(date).timestamp()
     except (TypeError, ValueError, OverflowError):
         return None
+
+
+def joined(spans: Iterable[tuple[int, int]]) -> Spans:
+    """The same bytes by as few spans as can be, in order."""
+    found: list[tuple[int, int]] = []
+    for first, end in sorted(spans):
+        if first == end:
+            continue
+        if found and first <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
+        else:
+            found.append((first, end))
+    return tuple(found)
+
+
+def gaps(spans: Iterable[tuple[int, int]], total: int) -> list[tuple[int, int]]:
+    """What is missing between them, up to ``total``."""
+    found, position = [], 0
+    for first, end in joined((first, min(end, total)) for first, end in spans if first < total):
+        if first > position:
+            found.append((position, first))
+        position = end
+    if position < total:
+        found.append((position, total))
+    return found

@@ -103,6 +103,10 @@ class PartialsBook:
                 [(sink, name) for name in names],
             )
 
+    def drop(self, resource: str) -> None:
+        """None of this resource are gone on with."""
+        self.db.execute("DELETE FROM partials WHERE resource = ?", (resource,))
+
     def tidy(self, resources: Iterable[str]) -> None:
         """Forget those whose files are done, gone, parked or changed, those of resources that the
         config no longer has, and those to which nothing was added for seven days.

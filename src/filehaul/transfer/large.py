@@ -10,8 +10,9 @@ from ..download import WORTH_KEEPING, Meter
 from ..fit import wanted
 from ..ledger import Ledger, Partial
 from ..models import Task
-from ..parts import PART, Part, Parts, joined
+from ..parts import PART, Part, Parts
 from ..pieces import Lanes
+from ..ranges import joined
 from ..sink import Sink
 from .receipts import now
 
