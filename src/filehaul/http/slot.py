@@ -254,7 +254,7 @@ class Slot:
             where=redact(self.flight.url),
             hint="it should only say where the file is: is it the file itself?"
             if self.flight.asks
-            else "ask for smaller pages (the paginator's limit), or fewer fields",
+            else "ask for smaller pages (the paginator's limit), or raise client.max_json",
         )
 
     def _keep_excerpt(self, chunk: bytes) -> None:
