@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from filehaul.load import Destination
 from filehaul.report import Report
 from filehaul.testing import FakeFile, FakeVendor, Fault
 from hauling import by_id, config_for, contents, files, haul, ledger_rows, rows_of, sink_files, sync
+from memory_destination import Tables, in_place_of_the_destination
 
 FEED: dict[str, Any] = {
     "start": {"path": "/v1/changes/start", "token_path": "token"},
@@ -41,6 +42,8 @@ BY_URL: dict[str, Any] = {
 }
 STATE = "SELECT file_id, deleted_at IS NOT NULL, delete_reason FROM acme_data.files"
 THERE = (False, None)
+State = Callable[[], dict[str, tuple[bool, str | None]]]
+IN_MEMORY = pytest.mark.usefixtures("state")
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +55,23 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def vendor() -> Iterator[FakeVendor]:
     with FakeVendor(files("a", "b", "c", "d"), page_cap=2) as running:
         yield running
+
+
+@pytest.fixture
+def state() -> Iterator[State]:
+    """The test's runs load into memory, where no database is what is tested. Gives the catalogue:
+    of each file whether its row is a tombstone, and why.
+    """
+    tables = Tables()
+
+    def rows() -> dict[str, tuple[bool, str | None]]:
+        return {
+            row["file_id"]: (row["deleted_at"] is not None, row["delete_reason"])
+            for row in tables.rows["files"]
+        }
+
+    with in_place_of_the_destination(tables):
+        yield rows
 
 
 def feed(vendor: FakeVendor, block: dict[str, Any] = FEED, **more: Any) -> dict[str, Any]:
@@ -153,7 +173,7 @@ def test_what_changes_during_the_first_listing_is_told_by_the_feed(vendor: FakeV
         assert rows_of(size) == [(len(b"changed after its page was read"),)]
 
 
-def test_a_file_told_twice_counts_as_it_was_told_last(vendor: FakeVendor) -> None:
+def test_a_file_told_twice_counts_as_it_was_told_last(vendor: FakeVendor, state: State) -> None:
     """Deleted after an upsert, put after a deletion, and a ghost that nobody ever saw."""
     config = feed(vendor)
     sync(config)
@@ -164,14 +184,14 @@ def test_a_file_told_twice_counts_as_it_was_told_last(vendor: FakeVendor) -> Non
     vendor.tell_change({"file_id": "ghost", "removed": True})
     report = sync(config)
     assert (report.deleted, report.rows, report.transferred) == (1, 2, 1)
-    state = by_id(rows_of(STATE))
-    assert state["id-a"] == (True, "removed")
-    assert state["id-b"] == THERE
-    assert "ghost" not in state
+    found = state()
+    assert found["id-a"] == (True, "removed")
+    assert found["id-b"] == THERE
+    assert "ghost" not in found
     assert sink_files()["b"] == b"two"
 
 
-def test_an_expired_token_means_a_full_listing_and_a_diff(vendor: FakeVendor) -> None:
+def test_an_expired_token_means_a_full_listing_and_a_diff(vendor: FakeVendor, state: State) -> None:
     """410: all is listed, what is missing becomes a tombstone, and the new token is good."""
     config = feed(vendor)
     sync(config)
@@ -182,11 +202,12 @@ def test_an_expired_token_means_a_full_listing_and_a_diff(vendor: FakeVendor) ->
     report = sync(config)
     assert (report.listed, report.deleted, report.transferred) == (4, 1, 1)
     assert asked(vendor) == (4, 1, 1, 1)
-    assert by_id(rows_of(STATE))["id-d"] == (True, "not_listed")
+    assert state()["id-d"] == (True, "not_listed")
     assert sync(config).listed == 0
     assert asked(vendor) == (0, 0, 1, 0)
 
 
+@IN_MEMORY
 def test_a_feed_that_fails_moves_nothing(vendor: FakeVendor) -> None:
     """An error on its second page: no row, no tombstone, and the next run reads all of it."""
     config = feed(vendor)
@@ -273,6 +294,7 @@ def test_a_dataset_that_is_lost_is_filled_by_a_full_listing(vendor: FakeVendor) 
     [{"fields": {"file_id": "file_id", "size": "size"}}, {"content": None}],
     ids=["fields", "content"],
 )
+@IN_MEMORY
 def test_another_config_needs_a_full_listing(vendor: FakeVendor, changed: dict[str, Any]) -> None:
     """Other columns of rows that did not change would never come by the feed."""
     sync(feed(vendor))
@@ -281,6 +303,7 @@ def test_another_config_needs_a_full_listing(vendor: FakeVendor, changed: dict[s
     assert asked(vendor)[:3] == (4, 1, 0)
 
 
+@IN_MEMORY
 def test_what_failed_is_fetched_in_a_run_of_changes(vendor: FakeVendor) -> None:
     """A file that the feed does not tell of again, and whose bytes did not come, is fetched."""
     config = feed(vendor)
@@ -298,6 +321,7 @@ def test_what_failed_is_fetched_in_a_run_of_changes(vendor: FakeVendor) -> None:
     assert sorted(sink_files()) == ["a", "b", "c", "d"]
 
 
+@IN_MEMORY
 def test_addresses_that_are_credentials_are_asked_for_again() -> None:
     """A signed address is not kept: while a file is still to fetch, all are listed once more."""
 
@@ -317,6 +341,7 @@ def test_addresses_that_are_credentials_are_asked_for_again() -> None:
         assert ledger_rows("SELECT * FROM kept_addresses") == []
 
 
+@IN_MEMORY
 def test_an_owner_that_the_feed_does_not_tell_of_keeps_its_path(vendor: FakeVendor) -> None:
     """A new file of the same path goes beside it; when the owner is gone, the path is free."""
     config = feed(vendor)
@@ -334,16 +359,17 @@ def test_an_owner_that_the_feed_does_not_tell_of_keeps_its_path(vendor: FakeVend
     assert [key for (key,) in kept] == sorted(vendor.files), "none of a file that is gone"
 
 
-def test_deletes_none_leaves_rows_as_they_are(vendor: FakeVendor) -> None:
+def test_deletes_none_leaves_rows_as_they_are(vendor: FakeVendor, state: State) -> None:
     """What the feed says is gone keeps its row, without a tombstone."""
     config = feed(vendor, content=None)
     config["resources"][0]["deletes"] = "none"
     sync(config)
     vendor.remove("id-a")
     assert sync(config).deleted == 0
-    assert by_id(rows_of(STATE))["id-a"] == THERE
+    assert state()["id-a"] == THERE
 
 
+@IN_MEMORY
 def test_a_change_without_a_key_is_rejected_and_told(vendor: FakeVendor) -> None:
     """The others are loaded, the run ends with 3, and the feed goes on from there."""
     config = feed(vendor, content=None)
@@ -374,18 +400,18 @@ def test_the_token_stays_in_the_ledger() -> None:
         assert rows_of(kept) == [("0.0",)]
 
 
-def test_a_plain_listing_may_tell_of_deletions() -> None:
+def test_a_plain_listing_may_tell_of_deletions(state: State) -> None:
     """``deleted`` on a resource: such records are tombstones, and never rows."""
     deleted = {"path": "state", "equals": ["deleted", "purged"]}
     with FakeVendor(files("a", "b", "c")) as vendor:
         config = config_for(vendor)
         config["resources"][0]["deleted"] = deleted
         sync(config)
-        for name, state in (("a", "deleted"), ("b", "active"), ("ghost", "purged")):
-            vendor.put(FakeFile(f"id-{name}", name, extra={"state": state}))
+        for name, told in (("a", "deleted"), ("b", "active"), ("ghost", "purged")):
+            vendor.put(FakeFile(f"id-{name}", name, extra={"state": told}))
         report = sync(config)
         assert report.deleted == 1
-        assert by_id(rows_of(STATE)) == {
+        assert state() == {
             "id-a": (True, "removed"),
             "id-b": THERE,
             "id-c": THERE,
@@ -393,6 +419,7 @@ def test_a_plain_listing_may_tell_of_deletions() -> None:
         assert sync(config).deleted == 0
 
 
+@IN_MEMORY
 def test_a_plan_over_a_feed_shows_what_is_left_to_do(vendor: FakeVendor) -> None:
     """It reads the feed too, and uses nothing up: the sync after it has the same changes."""
     from filehaul.look import plan
@@ -406,7 +433,7 @@ def test_a_plan_over_a_feed_shows_what_is_left_to_do(vendor: FakeVendor) -> None
     assert sync(config).transferred == 2
 
 
-def test_a_guard_withholds_what_a_feed_says_is_gone(vendor: FakeVendor) -> None:
+def test_a_guard_withholds_what_a_feed_says_is_gone(vendor: FakeVendor, state: State) -> None:
     """Too many at once: rows and bytes of the others come, exit 7 in every run, until a person
     accepts; a file that comes back by then is not among them.
     """
@@ -420,7 +447,7 @@ def test_a_guard_withholds_what_a_feed_says_is_gone(vendor: FakeVendor) -> None:
     report = haul(config)
     assert (report.exit_code, report.deleted, report.transferred, report.rows) == (7, 0, 1, 1)
     assert "3 of 5 files are gone" in str(report.error)
-    assert set(by_id(rows_of(STATE)).values()) == {THERE}
+    assert set(state().values()) == {THERE}
     vendor.put(kept[0])
     second = haul(config)
     assert (second.exit_code, second.deleted) == (7, 0)
@@ -432,9 +459,9 @@ def test_a_guard_withholds_what_a_feed_says_is_gone(vendor: FakeVendor) -> None:
     report = sync(config, accept_deletes=second_id)
     assert (report.exit_code, report.deleted) == (0, 2)
     assert asked(vendor)[:3] == (0, 0, 1)
-    state = by_id(rows_of(STATE))
-    assert [state[f"id-{name}"][0] for name in "abcde"] == [False, True, True, False, False]
-    assert state["id-b"] == (True, "removed")
+    found = state()
+    assert [found[f"id-{name}"][0] for name in "abcde"] == [False, True, True, False, False]
+    assert found["id-b"] == (True, "removed")
     assert sync(config).deleted == 0
 
 
@@ -445,6 +472,7 @@ def accepted_ids(report: Report) -> str:
     return found[1]
 
 
+@IN_MEMORY
 def test_what_is_accepted_must_be_what_was_withheld(vendor: FakeVendor) -> None:
     """One of the files comes back in the very run that accepts: nothing goes, and it says so."""
     config = feed(vendor, content=None)
@@ -463,7 +491,7 @@ def test_what_is_accepted_must_be_what_was_withheld(vendor: FakeVendor) -> None:
     assert sync(config, accept_deletes=accepted_ids(again)).deleted == 1
 
 
-def test_a_full_listing_settles_what_was_withheld(vendor: FakeVendor) -> None:
+def test_a_full_listing_settles_what_was_withheld(vendor: FakeVendor, state: State) -> None:
     """After an expired token the listing decides: what is there again is there."""
     config = feed(vendor, content=None)
     config["resources"][0]["deletes"] = {"max": {"share": 0.1, "always_allow": 1}}
@@ -475,12 +503,14 @@ def test_a_full_listing_settles_what_was_withheld(vendor: FakeVendor) -> None:
     vendor.put(kept[0])
     vendor.expire_changes()
     assert sync(config).deleted == 1
-    assert by_id(rows_of(STATE))["id-b"] == (True, "not_listed")
+    assert state()["id-b"] == (True, "not_listed")
     assert ledger_rows("SELECT * FROM withheld_keys") == []
     assert ledger_rows("SELECT * FROM withheld") == []
 
 
-def test_full_refresh_lists_everything_and_gives_a_new_token(vendor: FakeVendor) -> None:
+def test_full_refresh_lists_everything_and_gives_a_new_token(
+    vendor: FakeVendor, state: State
+) -> None:
     """What the feed never told is found, what is missing is gone, and the next run is short."""
     config = feed(vendor, content=None)
     sync(config)
@@ -489,7 +519,7 @@ def test_full_refresh_lists_everything_and_gives_a_new_token(vendor: FakeVendor)
     report = sync(config, full_refresh=True)
     assert (report.listed, report.deleted) == (3, 1)
     assert asked(vendor)[:3] == (3, 1, 0)
-    assert by_id(rows_of(STATE))["id-a"] == (True, "not_listed")
+    assert state()["id-a"] == (True, "not_listed")
     assert sync(config).deleted == 0
     assert asked(vendor)[:3] == (0, 0, 1)
 
@@ -515,6 +545,7 @@ def test_every_version_of_a_feed_is_kept_in_a_history(vendor: FakeVendor) -> Non
     ]
 
 
+@IN_MEMORY
 def test_a_first_listing_that_is_short_gives_no_token(vendor: FakeVendor) -> None:
     """The vendor's total says that a file is missing: no feed would ever tell of it, so the next
     run lists everything again.
