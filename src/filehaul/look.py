@@ -32,12 +32,13 @@ def files(
 ) -> Iterator[File]:
     """The vendor's files, page by page, as they are listed. Raises the errors of a listing.
 
+    ``resource``: only this one, selected or not; else all that are.
     ``waiting`` is told of long pauses (`filehaul.http.Http`).
     """
     loaded = load_config(config)
     with connect(loaded, waiting=waiting) as http:
         for one in loaded.resources:
-            if resource is not None and one.name != resource:
+            if one.name != resource if resource is not None else not one.selected:
                 continue
             shape, roles = Shape(one, str), None
             for page in lister(one, loaded.client, http):

@@ -74,7 +74,13 @@ def _refuse_tombstones(config: Config, destination: Any) -> None:
     cannot be asked (dlt's qdrant and weaviate, for example) would lose them.
     """
     kept = [one.name for one in config.resources if one.gone == "soft"]
-    if not kept or answers_sql(destination.client_class):
+    if not kept:
+        return
+    try:
+        client = destination.client_class
+    except ImportError:  # of its packages: its first use says which
+        return
+    if answers_sql(client):
         return
     kind = destination.destination_type.rpartition(".")[2]
     raise ConfigError(
