@@ -144,6 +144,10 @@ class Pieces:
 
     def keep(self) -> None:
         """All that came is in the partial, and the partial is closed."""
+        if self._descriptor < 0 and not self._parts:
+            data, self._hashed = self._hashed, []
+            self._sink.keep(self._name, data[0] if len(data) == 1 else b"".join(data))
+            return
         self.write()
         self.close()
 

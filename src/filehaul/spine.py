@@ -14,6 +14,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -266,11 +267,13 @@ class _Run:
         marked, sealed = f"mark:{sink.identity}", f"seal:{sink.identity}"
         if ledger.meta(marked) == mark and ledger.meta(sealed) == sink.seal():
             return
-        missing = [
-            (resource, key)
-            for resource, key, target, size in ledger.transfers.held(sink.identity)
-            if sink.size(target) != size
-        ]
+        missing: list[tuple[str, str]] = []
+        held = ledger.transfers.held(sink.identity)
+        while some := list(islice(held, 10_000)):
+            sizes = sink.sizes(target for _, _, target, _ in some)
+            missing += [
+                (resource, key) for resource, key, target, size in some if sizes.get(target) != size
+            ]
         with ledger.transaction():
             ledger.transfers.lost(missing)
             ledger.set_meta(marked, mark)

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from ..config import Config
 from ..errors import FilehaulError
+from ..models import Receipt
 from .folder import Folder
 from .space import allocate
 from .trouble import RefusedError
@@ -43,10 +44,15 @@ class Sink(Protocol):
     def reopen(self, partial: str) -> int | None:
         """A descriptor for reading and writing a partial of an earlier run; None: there is none."""
 
-    def commit(self, partial: str, target: str) -> None:
-        """The partial becomes the file, at once and whole."""
+    def keep(self, partial: str, data: bytes) -> None:
+        """A whole partial at once: of a small file, after it was verified."""
 
-    def place(self, partial: str, target: str) -> bool:
+    def commit(self, partial: str, target: str, receipt: Receipt | None = None) -> None:
+        """The partial becomes the file, at once and whole. ``receipt``: what is known of it, for
+        sinks that keep such things with the bytes.
+        """
+
+    def place(self, partial: str, target: str, receipt: Receipt | None = None) -> bool:
         """The same, where the name is free. False: something stands there, and stays."""
 
     def vacant(self, targets: Iterable[str]) -> set[str]:
@@ -58,6 +64,9 @@ class Sink(Protocol):
     def size(self, target: str) -> int | None:
         """The file's size; None where there is no such file."""
 
+    def sizes(self, targets: Iterable[str]) -> dict[str, int]:
+        """The sizes of those of these files that are there, for many at once."""
+
     def digests(self, target: str, algorithms: Iterable[str]) -> dict[str, str] | None:
         """The checksums of the file's bytes; None where there is no such file."""
 
@@ -66,6 +75,9 @@ class Sink(Protocol):
 
     def remove(self, target: str) -> None:
         """Forget the file; no error where there is none."""
+
+    def clear(self, targets: Iterable[str]) -> None:
+        """Forget all these files; no error where there are none."""
 
     def discard(self, partial: str) -> None:
         """Forget a partial; no error where there is none."""

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from .. import checksums
 from ..errors import ConfigError, FilehaulError, SinkError
+from ..models import Receipt
 from .rename import rename_new
 from .trouble import NAME, trouble
 
@@ -194,11 +195,23 @@ class Folder:
         os.close(descriptor)
         return None
 
-    def commit(self, partial: str, target: str) -> None:
+    def keep(self, partial: str, data: bytes) -> None:
+        """A whole partial at once."""
+        descriptor = self.create(partial)
+        try:
+            written = os.write(descriptor, data)
+            while written < len(data):
+                written += os.write(descriptor, memoryview(data)[written:])
+        except OSError as problem:
+            raise trouble(problem, self.root, partial) from problem
+        finally:
+            os.close(descriptor)
+
+    def commit(self, partial: str, target: str, _receipt: Receipt | None = None) -> None:
         """One rename. Whatever had the name before is replaced at once and whole."""
         self._commit(partial, target, os.rename)
 
-    def place(self, partial: str, target: str) -> bool:
+    def place(self, partial: str, target: str, _receipt: Receipt | None = None) -> bool:
         """The same, where the name is free. False: something stands there, and stays."""
         try:
             self._commit(partial, target, rename_new)
@@ -235,6 +248,11 @@ class Folder:
         except OSError:
             return None
         return found.st_size if (found.st_mode & 0o170000) == 0o100000 else None
+
+    def sizes(self, targets: Iterable[str]) -> dict[str, int]:
+        """The sizes of those of these files that are there."""
+        found = ((target, self.size(target)) for target in targets)
+        return {target: size for target, size in found if size is not None}
 
     def vacant(self, targets: Iterable[str]) -> set[str]:
         """Those of these names at which nothing at all stands."""
@@ -308,6 +326,11 @@ class Folder:
             if isinstance(found, SinkError):
                 raise found from problem
         self._prune(parent)
+
+    def clear(self, targets: Iterable[str]) -> None:
+        """`remove` all these."""
+        for target in targets:
+            self.remove(target)
 
     def _prune(self, folder: str) -> None:
         while folder:

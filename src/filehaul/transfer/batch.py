@@ -66,7 +66,7 @@ class Batch:
         assert change.partial is not None
         target = change.receipt.target
         try:
-            placed = self.sink.place(change.partial, target)
+            placed = self.sink.place(change.partial, target, change.receipt)
         except RefusedError as problem:
             self._refused(change, problem)
         else:
@@ -89,7 +89,7 @@ class Batch:
         target = change.receipt.target
         try:
             if change.partial is not None:
-                self.sink.commit(change.partial, target)
+                self.sink.commit(change.partial, target, change.receipt)
             elif change.moved_from is not None:
                 self.sink.move(change.moved_from, target)
         except RefusedError as problem:
@@ -165,8 +165,7 @@ class Batch:
 
 def clear(ledger: Ledger, sink: Sink) -> None:
     """Remove bytes whose files are elsewhere now."""
-    for target in ledger.places.leaving(sink.identity):
-        sink.remove(target)
+    sink.clear(ledger.places.leaving(sink.identity))
     ledger.places.left(sink.identity)
 
 
