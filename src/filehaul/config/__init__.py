@@ -19,17 +19,11 @@ from .base import Model, name_problem
 from .engines import is_a_guess
 from .model import Client
 from .resource import Endpoint, Resource
+from .sink import Address, SinkBlock, sink_place
 
-__all__ = ["Config", "DltResource", "Endpoint", "Resource", "load_config", "schema"]
+__all__ = ["Address", "Config", "DltResource", "Endpoint", "Resource", "load_config", "schema"]
 
 _DICT = "the dict"
-
-
-class SinkBlock(Model):
-    """A sink with options of its own."""
-
-    url: str = Field(description="a folder")
-    options: dict[str, Any] = Field(default_factory=dict, repr=False)
 
 
 class Settings(Model):
@@ -44,7 +38,9 @@ class Settings(Model):
     )
     resources: list[Any] = Field(min_length=1, repr=False, description="what is listed")
     sink: str | SinkBlock | None = Field(
-        None, description="the folder that bytes go to; left out: the catalogue only"
+        None,
+        description="where bytes go: a folder, s3://bucket/prefix, gs://bucket/prefix, "
+        "az://container/prefix; left out: the catalogue only",
     )
     destination: str | dict[str, Any] = Field(
         "duckdb",
@@ -127,13 +123,17 @@ class Config:
         return self.folder / ".filehaul"
 
     @cached_property
-    def sink(self) -> Path | None:
-        """The folder that bytes go to; None: catalogue only."""
+    def sink(self) -> Path | Address | None:
+        """The folder or the bucket's address that bytes go to; None: catalogue only."""
+        return sink_place(self.settings.sink, self.folder, f"sink in {self.source}")
+
+    @property
+    def partials(self) -> Path:
+        """The folder in whose ``.filehaul`` a bucket's files lie until they are verified."""
         sink = self.settings.sink
-        if sink is None:
-            return None
-        url = sink if isinstance(sink, str) else sink.url
-        return self.folder / Path(url.removeprefix("file://")).expanduser()
+        if isinstance(sink, SinkBlock) and sink.partials is not None:
+            return self.folder / Path(sink.partials).expanduser()
+        return self.folder
 
     def resource(self, name: str) -> Resource:
         """The resource of filehaul's engine with this name; KeyError."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,31 +37,13 @@ def agree(config: Config) -> None:
 
 
 def _sink(config: Config) -> None:
-    sink = config.settings.sink
-    url = sink if isinstance(sink, str) or sink is None else sink.url
-    if url is None:
-        return
-    where = f"sink in {config.source}"
-    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", url)
-    if scheme is not None and scheme[1] != "file":
-        raise ConfigError(
-            f"this version writes to folders only, not to {scheme[0]}",
-            where=where,
-            hint="name a folder, for example ./files",
-        )
-    if not url.removeprefix("file://").strip():
-        raise ConfigError(
-            "the sink is empty",
-            where=where,
-            hint="name a folder, or leave the key out for the catalogue alone",
-        )
-    _outside(config, where)
+    if isinstance(config.sink, Path):
+        _outside(config, config.sink, f"sink in {config.source}")
 
 
-def _outside(config: Config, where: str) -> None:
+def _outside(config: Config, folder: Path, where: str) -> None:
     """Nothing of ours lies in the sink: a vendor's file could have its name."""
-    assert config.sink is not None
-    sink = config.sink.resolve()
+    sink = folder.resolve()
     ours = {"the config's own folder": config.folder, "the ledger": config.home}
     if config.settings.state is not None:
         ours["the ledger"] = config.folder / Path(config.settings.state).expanduser()

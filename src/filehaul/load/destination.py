@@ -275,6 +275,8 @@ class Destination:
 
     def url(self, sink: str, target: str) -> str:
         """A file's address in the sink."""
+        if "://" in sink:
+            return f"{sink}/{target}"
         if sink not in self._sinks:  # `as_uri` costs as much as all the rest of a row
             self._sinks[sink] = Path(sink).as_uri().rstrip("/")
         return f"{self._sinks[sink]}/{quote_from_bytes(os.fsencode(target))}"

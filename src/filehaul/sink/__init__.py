@@ -1,6 +1,7 @@
 """Where bytes land: written under a partial name, verified, and only then under their own.
 
-`Sink` is the seam; `Folder` is one on a local disk. `sink_of` makes the one that a config names.
+`Sink` is the seam; `Folder` is one on a local disk, `Bucket` one in a cloud. `sink_of` makes the
+one that a config names.
 """
 
 from __future__ import annotations
@@ -8,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Protocol
 
-from ..config import Config
+from ..config import Address, Config
 from ..errors import FilehaulError
 from ..models import Receipt
+from .bucket import Bucket
 from .folder import Folder
 from .space import allocate
 from .trouble import RefusedError
 
-__all__ = ["Folder", "RefusedError", "Sink", "allocate", "identity_of", "sink_of"]
+__all__ = ["Bucket", "Folder", "RefusedError", "Sink", "allocate", "identity_of", "sink_of"]
 
 
 class Sink(Protocol):
@@ -103,10 +105,12 @@ def sink_of(config: Config, user: str = "filehaul") -> Sink | None:
 
     ``user``: what tells this run's partials from those of another place with the same connection.
     """
-    root = config.sink
-    if root is None or not any(resource.content for resource in config.resources):
+    place = config.sink
+    if place is None or not any(resource.content for resource in config.resources):
         return None
-    return Folder(root, config.settings.durable == "power", user, config.name)
+    if isinstance(place, Address):
+        return Bucket(place, config.partials, user, config.name)
+    return Folder(place, config.settings.durable == "power", user, config.name)
 
 
 def identity_of(config: Config) -> str | None:

@@ -24,7 +24,7 @@ from .trouble import NAME, trouble
 
 HOME = ".filehaul"
 _PARTIALS = "partial"
-_MARK = "sink"
+MARK = "sink"
 _OPEN_FOLDERS = 256
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -61,13 +61,10 @@ class Folder:
         be used now.
         """
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            self._root = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            home = self._folder(HOME)
-            self._folder(self._partials)
+            home = self._open()
             try:
                 flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-                descriptor = os.open(_MARK, flags, dir_fd=home)
+                descriptor = os.open(MARK, flags, dir_fd=home)
             except FileNotFoundError:
                 return self._make_mark(home)
             with os.fdopen(descriptor, "rb") as file:
@@ -76,13 +73,30 @@ class Folder:
                 raise self._owned_by(owner)
             return mark or self._make_mark(home)
         except OSError as problem:
-            if problem.errno in NAME:
-                raise ConfigError(
-                    f"the sink is not a folder of its own ({problem.strerror})",
-                    where=str(self.root),
-                    hint=f"a file or a link stands at it, or at {HOME} in it: move that away",
-                ) from problem
-            raise trouble(problem, self.root) from problem
+            raise self._not_ours(problem) from problem
+
+    def open_partials(self) -> None:
+        """Make or open it for partials alone: it is no sink, and gets no mark. Raises as `open`."""
+        try:
+            self._open()
+        except OSError as problem:
+            raise self._not_ours(problem) from problem
+
+    def _open(self) -> int:
+        self.root.mkdir(parents=True, exist_ok=True)
+        self._root = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        home = self._folder(HOME)
+        self._folder(self._partials)
+        return home
+
+    def _not_ours(self, problem: OSError) -> FilehaulError:
+        if problem.errno not in NAME:
+            return trouble(problem, self.root)
+        return ConfigError(
+            f"the sink is not a folder of its own ({problem.strerror})",
+            where=str(self.root),
+            hint=f"a file or a link stands at it, or at {HOME} in it: move that away",
+        )
 
     def _owned_by(self, other: str) -> ConfigError:
         """Two connections would replace each other's files wherever their paths are the same."""
@@ -90,14 +104,14 @@ class Folder:
             f"the sink belongs to the connection {other!r}",
             where=str(self.root),
             hint=f"give {self.owner!r} a folder of its own (sink:); if it is {other!r} by a new "
-            f"name, remove {self.root / HOME / _MARK}",
+            f"name, remove {self.root / HOME / MARK}",
         )
 
     def _make_mark(self, home: int) -> str:
         mark = uuid.uuid4().hex
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(_MARK, dir_fd=home)
-        with os.fdopen(os.open(_MARK, _NEW, 0o644, dir_fd=home), "w", encoding="utf-8") as file:
+            os.unlink(MARK, dir_fd=home)
+        with os.fdopen(os.open(MARK, _NEW, 0o644, dir_fd=home), "w", encoding="utf-8") as file:
             file.write(f"{mark}\n{self.owner}\n")
         return mark
 
@@ -163,6 +177,10 @@ class Folder:
         for descriptor in self._folders.values():
             os.close(descriptor)
         self._folders.clear()
+
+    def partial_path(self, partial: str) -> Path:
+        """Where a partial lies."""
+        return self.root / self._partials / partial[:1] / partial
 
     def _place(self, partial: str) -> int:
         # Spread over folders: one crowded folder is slow to look names up in.

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
+from ..errors import FilehaulError, SinkError
 from ..ledger import Ledger, micros
 from ..models import File, Receipt
-from ..sink import RefusedError, Sink
+from ..sink import Bucket, RefusedError, Sink
 from .receipts import recovered, refused
+from .uploads import Uploads
 
 BATCH = 500
 INTERVAL = 1.0
+_LOOK = 0.2  # seconds between two looks at what is done beside the run
+_GRACE = 3.0  # for what is on its way when a run is stopped
 
 Point = Callable[[str], None]
 
@@ -54,7 +59,9 @@ class Batch:
         self._changes: list[Change] = []
         self._leaving: list[str] = []
         self._placed: set[str] = set()  # paths at which nothing lay before
+        self._settled: list[str] = []  # paths of which an intent has come about
         self._oldest = 0.0
+        self._uploads = Uploads(sink) if isinstance(sink, Bucket) else None
 
     def add(self, receipt: Receipt) -> None:
         """A receipt for what has happened already, or has failed."""
@@ -64,6 +71,9 @@ class Batch:
     def put(self, change: Change) -> None:
         """Do it now, if the name is free: nobody loses bytes by it. Else as `intend` does."""
         assert change.partial is not None
+        if self._uploads is not None:
+            self._uploads.begin(change, intended=False)
+            return
         target = change.receipt.target
         try:
             placed = self.sink.place(change.partial, target, change.receipt)
@@ -86,7 +96,12 @@ class Batch:
         self._oldest = self._oldest or time.monotonic()
 
     def _do(self, change: Change) -> None:
+        """What was intended."""
+        if self._uploads is not None:
+            self._uploads.begin(change, intended=True)
+            return
         target = change.receipt.target
+        self._settled.append(target)
         try:
             if change.partial is not None:
                 self.sink.commit(change.partial, target, change.receipt)
@@ -109,6 +124,79 @@ class Batch:
             self.sink.discard(change.partial)
             self._receipts.append(refused(change.receipt, problem))
 
+    # -- what is done beside the run -------------------------------------------------------
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much is on its way into the sink that nothing more should be fetched."""
+        return self._uploads is not None and self._uploads.are_many
+
+    def wait(self, seconds: float) -> None:
+        """Until something more is in the sink, or so long."""
+        if self._uploads is not None:
+            self._uploads.wait(seconds)
+
+    def _land(self) -> None:
+        """Take note of what has been done beside the run. Raises what stops the sink as a whole,
+        after the rest was noted.
+        """
+        stop: FilehaulError | None = None
+        for change, intended, placed, problem in self._uploads.landed() if self._uploads else ():
+            if problem is not None and not isinstance(problem, RefusedError):
+                stop = stop or problem
+                continue  # an intent of it stays: the next run finds out what became of it
+            if intended:
+                self._settled.append(change.receipt.target)
+            if problem is not None:
+                self._refused(change, problem)
+            elif placed:
+                self._done(change)
+                if not intended:
+                    self._placed.add(change.receipt.target)
+            else:
+                self.intend(change)
+            self._begun()
+        if stop is not None:
+            raise stop
+
+    def finish(self, cancelled: Callable[[], bool]) -> None:
+        """Until all is done and written down; soon, if somebody asks to stop."""
+        while True:
+            self.flush()
+            if not self._changes and not self._uploads:
+                return
+            if cancelled():
+                self.abandon()
+                return
+            self.wait(_LOOK)
+
+    def abandon(self) -> None:
+        """What is on its way into the sink has a moment; what arrived is written down."""
+        if self._uploads is None:
+            self.flush()
+            return
+        until = time.monotonic() + _GRACE
+        while self._uploads and time.monotonic() < until:
+            self.wait(_LOOK)
+            with contextlib.suppress(FilehaulError):
+                self._land()
+        self._uploads.cancel()
+        self._changes.clear()
+        with contextlib.suppress(SinkError):
+            self.flush()
+
+    def in_turn(self, cancelled: Callable[[], bool]) -> None:
+        """What was begun is done before what follows: on a disk it is anyway."""
+        if self._uploads is not None:
+            self.finish(cancelled)
+
+    def tick(self) -> None:
+        """Write down what is due. To be called often, also while no file ends."""
+        if self._uploads is not None:
+            self._land()
+        if self.due:
+            self.flush()
+
     @property
     def due(self) -> bool:
         """Whether it is time to write things down."""
@@ -117,7 +205,9 @@ class Batch:
 
     def flush(self) -> None:
         """Carry out what is intended, then write all receipts of the batch at once."""
-        if not self._receipts and not self._changes:
+        if self._uploads is not None:
+            self._land()
+        if not self._receipts and not self._changes and not self._settled:
             return
         places, identity = self.ledger.places, self.sink.identity
         changes, self._changes = self._changes, []
@@ -131,15 +221,16 @@ class Batch:
         receipts, self._receipts = self._receipts, []
         leaving, self._leaving = self._leaving, []
         placed, self._placed = self._placed, set()
+        settled, self._settled = self._settled, []
         with self.ledger.transaction():
             self.ledger.transfers.record(receipts, identity, self.listing, placed)
             self._notice(receipt for receipt in receipts if receipt.status == "failed")
-            places.settle(identity, [change.receipt.target for change in changes])
+            places.settle(identity, settled)
             places.leave(identity, leaving)
         self.point("recorded")
         self._oldest = 0.0
         if leaving:
-            clear(self.ledger, self.sink)
+            clear(self.ledger, self.sink, self._uploads.targets if self._uploads else ())
         for receipt in receipts:
             self.told(receipt)
 
@@ -163,10 +254,16 @@ class Batch:
         )
 
 
-def clear(ledger: Ledger, sink: Sink) -> None:
-    """Remove bytes whose files are elsewhere now."""
-    sink.clear(ledger.places.leaving(sink.identity))
-    ledger.places.left(sink.identity)
+def clear(ledger: Ledger, sink: Sink, coming: Collection[str] = ()) -> None:
+    """Remove bytes whose files are elsewhere now. ``coming``: where others are on their way to:
+    these replace them.
+    """
+    leaving = ledger.places.leaving(sink.identity)
+    sink.clear([target for target in leaving if target not in coming])
+    with ledger.transaction():
+        ledger.places.left(sink.identity)
+        if coming:
+            ledger.places.leave(sink.identity, [one for one in leaving if one in coming])
 
 
 def opened(ledger: Ledger, sink: Sink, listing: int) -> None:

@@ -91,19 +91,19 @@ class Transfers:
                 for result in results:
                     self._landed(result)
                     self.tick()
+            self.batch.finish(self.http.cancelled)
             if self._refused is not None and not self._had:
                 raise self._refused  # no file at all could be had with these credentials
         finally:
             with closing(self._lanes):
                 try:
-                    self.batch.flush()
+                    self.batch.abandon()
                 finally:
                     self._park()
 
     def tick(self) -> None:
         """Write down what is due. To be called often, also while no file ends."""
-        if self.batch.due:
-            self.batch.flush()
+        self.batch.tick()
         if time.monotonic() - self._noted_at >= INTERVAL:
             self._note()
 
@@ -140,6 +140,8 @@ class Transfers:
     def _requests(self, decisions: Iterable[Decision]) -> Iterator[Request | None]:
         half = max(1, self.http.settings.concurrency // 2)
         for task in self._turns.of(self._to_fetch(decisions)):
+            while self.batch.is_full and not self.http.cancelled():
+                yield from self._later()
             if not self._large.take(task, _partial(task.file)):
                 yield self._request(task)
             while self._again or len(self._large):
@@ -184,6 +186,14 @@ class Transfers:
             if self._is_waiting or not len(self._large) or self.http.cancelled():
                 return None
             self._large.wait(_PATIENCE)  # the bytes are there, and hashed by a thread
+
+    def _later(self) -> Iterator[None]:
+        """The sink is slower than the vendor: nothing new while so much is on its way into it."""
+        if self._is_waiting:
+            yield None
+        else:
+            self.batch.wait(0.1)
+        self.tick()
 
     def _without_fetching(self, decision: Decision) -> Receipt | None:
         task = decision.task

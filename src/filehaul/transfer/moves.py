@@ -41,28 +41,28 @@ class Moves:
                 self._move(task, receipt)
             else:
                 self._waiting[folded(task.target)] = (task, receipt)
-        self._go_in_turn()
-        self.batch.flush()
+        self._go_in_turn(cancelled)
+        self.batch.finish(cancelled)
 
     def _is_free(self, task: Task) -> bool:
         assert task.moved_from is not None
         taken = self.sink.size(task.target) is not None
         return not taken or self.sink.same(task.moved_from, task.target)
 
-    def _go_in_turn(self) -> None:
+    def _go_in_turn(self, cancelled: Callable[[], bool]) -> None:
         """Those that wait for a name, each after the one that has it now."""
         waiting = self._waiting
         sitting = {folded(str(task.moved_from)) for task, _ in waiting.values()}
         ready = [name for name in waiting if name not in sitting]
-        while waiting:
-            if ready:
-                task, receipt = waiting.pop(ready.pop())
+        while waiting and not cancelled():
+            self.batch.in_turn(cancelled)
+            gone = [waiting.pop(name) for name in ready]
+            for task, receipt in gone:
                 self._move(task, receipt)
-            else:  # a ring; the bytes of this one are lost, and fetched
-                task, _ = waiting.pop(next(iter(waiting)))
-            left = folded(str(task.moved_from))
-            if left in waiting:
-                ready.append(left)
+            if not gone:  # a ring; the bytes of this one are lost, and fetched
+                gone = [waiting.pop(next(iter(waiting)))]
+            left = (folded(str(task.moved_from)) for task, _ in gone)
+            ready = [name for name in left if name in waiting]
 
     def _move(self, task: Task, receipt: Receipt) -> None:
         self.batch.intend(Change(receipt, moved_from=task.moved_from))
