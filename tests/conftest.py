@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -11,8 +12,11 @@ from typing import Any
 import pytest
 
 from destinations import Place, place
+from hauling import NoDestination
 from page_vendor import SHARED, Question, vendor_of
-from servers import OutOfReach, postgres
+from servers import OutOfReach, Store, azurite, moto_store, postgres, weed_store
+
+STORES = {"seaweedfs": weed_store, "moto": moto_store, "azurite": azurite}
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +45,35 @@ def there(
     monkeypatch.chdir(tmp_path)
     with place(request.param, server) as one:
         yield one
+
+
+@pytest.fixture(scope="session")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Store]]:
+    """Each store for buckets, started when the first test asks."""
+    with ExitStack() as stack:
+
+        @cache
+        def started(name: str) -> Store:
+            try:
+                return stack.enter_context(STORES[name](tmp_path_factory.mktemp(name)))
+            except OutOfReach as why:
+                pytest.skip(str(why))
+
+        yield started
+
+
+@pytest.fixture
+def store(request: pytest.FixtureRequest, stores: Callable[[str], Store]) -> Store:
+    """The store that the test is run for."""
+    return stores(request.param)
+
+
+@pytest.fixture
+def prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A prefix, and a folder for the config, of the test's own; no destination."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("filehaul.spine.Destination", NoDestination)
+    return f"lake/{hashlib.sha256(str(tmp_path).encode()).hexdigest()[:10]}"
 
 
 @pytest.fixture(scope="module")

@@ -45,7 +45,7 @@ def seaweedfs(folder: Path, s3: tuple[str, str] | None = None) -> Iterator[Seawe
         names += ("filer.port", "filer.port.grpc")
         listen = [f"-{name}={port}" for name, port in zip(names, ports)]
         only_here = ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false"]
-        room = [f"-dir={folder}", "-volume.max=8", "-master.volumeSizeLimitMB=64"]
+        room = [f"-dir={folder}", "-volume.max=16", "-master.volumeSizeLimitMB=256"]
         at_once = ["-volume.preStopSeconds=0"]
         if s3 is not None:
             at_once += ["-s3", f"-s3.config={_identity(folder, *s3)}"]
