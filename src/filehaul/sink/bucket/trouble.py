@@ -16,7 +16,10 @@ _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>([A-Za-z]{1,60})</Code>|\"reason\": ?\"([A-Za-z]{1,60})\"")
 _SAYS = re.compile(r"<Message>([^<]{1,200})")
 _AGAIN = frozenset({408, 425, 429})
-_NO_TOKEN = re.compile(r"169\.254\.|metadata|token request|credential|MissingAccount|Account must")
+# What obstore says where it found no keys and asked the machine's cloud for some.
+_NO_TOKEN = re.compile(
+    r"169\.254\.|/latest/api/token|/latest/meta-data|computeMetadata|token request|credential"
+)
 _WANTED = {
     "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a role, or options",
     "gs": "GOOGLE_APPLICATION_CREDENTIALS, or options",
@@ -50,7 +53,7 @@ def told(problem: Exception, address: Address, target: str | None = None) -> Fil
     if target is None and status == 404:
         what = "container" if address.scheme == "az" else "bucket"
         return ConfigError(
-            f"there is no {what} {address.bucket!r}",
+            f"there is no {what} {address.bucket!r} ({said})",
             where=where,
             hint=f"make it, or mend the address; filehaul makes no {what}s",
         )
