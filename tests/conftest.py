@@ -14,9 +14,22 @@ import pytest
 from destinations import Place, place
 from hauling import NoDestination
 from page_vendor import SHARED, Question, vendor_of
-from servers import OutOfReach, Store, azurite, moto_store, postgres, weed_store
+from servers import (
+    OutOfReach,
+    Store,
+    azurite,
+    google_store,
+    moto_store,
+    postgres,
+    weed_store,
+)
 
-STORES = {"seaweedfs": weed_store, "moto": moto_store, "azurite": azurite}
+STORES = {
+    "seaweedfs": weed_store,
+    "moto": moto_store,
+    "azurite": azurite,
+    "google": google_store,
+}
 
 
 @pytest.fixture(scope="session")

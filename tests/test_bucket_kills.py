@@ -100,7 +100,7 @@ def test_a_multipart_upload_that_was_killed_is_aborted(store: Store, prefix: str
         check(store, prefix, vendor)
 
 
-@pytest.mark.parametrize("store", ["seaweedfs", "moto", "azurite"], indirect=True)
+@pytest.mark.parametrize("store", ["seaweedfs", "moto", "azurite", "google"], indirect=True)
 def test_killed_at_random_moments(store: Store, prefix: str) -> None:
     """SIGKILL again and again while small and large files come, change and move; then one clean
     sync: all equal, every receipt true, no upload and no partial left.

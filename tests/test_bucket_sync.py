@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from filehaul.config import load_config
+from filehaul.sink import Bucket, sink_of
 from filehaul.testing import FakeFile, FakeVendor
 from hauling import (
     config_for,
@@ -22,7 +24,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.server,
     pytest.mark.xdist_group("stores"),  # one process starts them
-    pytest.mark.parametrize("store", ["seaweedfs", "moto", "azurite"], indirect=True),
+    pytest.mark.parametrize("store", ["seaweedfs", "moto", "azurite", "google"], indirect=True),
 ]
 BIG = bytes(range(256)) * 4096 * 20  # 20 MiB: three parts
 
@@ -64,3 +66,81 @@ def test_a_sync_and_what_changes(store: Store, vendor: FakeVendor, prefix: str) 
     assert numbers(haul(config)) == (0, 12, 0, 0)
     assert ledger_rows("SELECT count(*) FROM intents") == [(0,)]
     assert receipt_of("big")["sha256"] == hashlib.sha256(BIG).hexdigest()
+
+
+HOSTILE = [
+    "../../up.txt",
+    "/abs/olute",
+    "C:\\Windows\\x",
+    "NUL",
+    "aux.txt",
+    "with space /and dot./x.",
+    "Grüße/日本語/emoji 🎉",
+    "right\u202eto-left",
+    "per%cent%20%2F",
+    "plus+and&and=?#[]{}^`|<>\"'~!$*();,@",
+    "n" * 300,
+    "/".join(["deep"] * 180) + "/x",
+    "a",
+    "A",
+    "a/below",
+    ".filehaul/sink",
+    "nul\x00inside",
+    "line\nbreak",
+]
+
+
+def test_hostile_names(store: Store, prefix: str) -> None:
+    """What could leave the prefix, vanish, or break a key or its signature: every file is there
+    under the path of its receipt, nothing is outside the prefix, and our own mark stands.
+    """
+    made = [
+        FakeFile(f"h{number}", name.rpartition("/")[2] or "x", name, b"%d" % number)
+        for number, name in enumerate(HOSTILE)
+    ]
+    with FakeVendor(made) as vendor:
+        before = set(store.files("lake")) - set(store.files(prefix))
+        config = config_for(vendor, sink=store.sink(prefix))
+        assert numbers(haul(config)) == (len(HOSTILE), 0, 0, 0)
+        where = dict(ledger_rows("SELECT key, target FROM transfers WHERE status = 'done'"))
+        found = store.files(prefix)
+        assert {where[one]: file.content for one, file in vendor.files.items()} == found
+        names = {one.removeprefix(prefix.removeprefix("lake/") + "/") for one in found}
+        assert set(store.files("lake")) - before == {
+            *(f"{prefix.removeprefix('lake/')}/{name}" for name in names),
+            f"{prefix.removeprefix('lake/')}/.filehaul/sink",
+        }
+        assert numbers(haul(config)) == (0, len(HOSTILE), 0, 0)
+
+
+def test_what_the_sink_tells(store: Store, prefix: str, vendor: FakeVendor) -> None:
+    """Sizes, checksums as they were kept and by reading, and all names: of what a sync wrote, and
+    of what a stranger put beside it.
+    """
+    config = config_for(vendor, sink=store.sink(prefix))
+    haul(config)
+    store.client().put(f"{prefix}/stranger", b"theirs")
+    sink = sink_of(load_config(config))
+    assert sink is not None
+    sink.open()
+    try:
+        assert isinstance(sink, Bucket)
+        ours = as_listed(vendor)
+        assert dict(sink.files()) == {
+            **{name: len(content) for name, content in ours.items()},
+            "stranger": 6,
+        }
+        sha256, md5 = hashlib.sha256(BIG).hexdigest(), hashlib.md5(BIG).hexdigest()
+        assert sink.digests("big.bin", ["sha256"]) == {"sha256": sha256}
+        assert sink.digests("big.bin", ["sha256", "md5"]) == {"sha256": sha256, "md5": md5}
+        assert sink.digests("big.bin", ["sha256"], read=True) == {"sha256": sha256}
+        assert sink.digests("big.bin", ["sha256"], lambda: True, read=True) is None
+        theirs = hashlib.sha256(b"theirs").hexdigest()
+        assert sink.digests("stranger", ["sha256"]) == {"sha256": theirs}
+        assert sink.digests("no such", ["sha256"]) is None
+        assert sink.size("no such") is None
+        assert sink.sizes(["big.bin", "no such"]) == {"big.bin": len(BIG)}
+        assert sink.vacant(["big.bin", "no such"]) == {"no such"}
+        assert sink.url("d/1.txt") == f"{store.address(prefix)}/d/1.txt"
+    finally:
+        sink.close()

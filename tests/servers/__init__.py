@@ -14,7 +14,7 @@ from .postgres import Postgres, postgres
 from .relay import Relay
 from .samples import samples
 from .seaweedfs import SeaweedFS, seaweedfs
-from .stores import Store, azurite, moto_store, weed_store
+from .stores import Store, azurite, google_store, moto_store, weed_store
 from .tokens import ODD_ID, SHORT
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "Store",
     "azurite",
     "gateway",
+    "google_store",
     "moto_store",
     "pocketbase",
     "postgres",

@@ -1,4 +1,7 @@
-"""Stores that others wrote, as sinks: SeaweedFS and moto speak S3, Azurite is Azure's emulator."""
+"""Stores that others wrote, as sinks: SeaweedFS and moto speak S3, Azurite is Azure's emulator.
+
+What Google's client writes reaches moto through a translation of headers (`google_store`).
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
+
+from moody_store import MoodyStore, Seen
 
 from .installs import from_npm, from_pypi, node
 from .running import ask, running
@@ -52,7 +57,8 @@ class Store:
         """obstore itself, to see what is there without our code."""
         from obstore import store
 
-        kind = {"s3": store.S3Store, "az": store.AzureStore}[self.scheme]
+        kinds = {"s3": store.S3Store, "az": store.AzureStore, "gs": store.GCSStore}
+        kind = kinds[self.scheme]
         return kind(self.bucket, config={**self.options, "allow_http": "true"})
 
     def files(self, prefix: str) -> dict[str, bytes]:
@@ -112,6 +118,39 @@ def moto_store(folder: Path) -> Iterator[Store]:
         store = _s3(url(ports), "any", "any-secret")
         ask(f"{store.url}/{store.bucket}", "PUT")
         yield store
+
+
+@contextmanager
+def google_store(folder: Path) -> Iterator[Store]:
+    """moto behind a few changed headers.
+
+    No server in the registries speaks Google's XML API, which obstore writes with. It is S3's
+    with other header names and without S3's signature, so that is what is put between.
+    """
+    with moto_store(folder) as moto, MoodyStore(moto.url, _to_s3, _to_google) as google:
+        options = {"base_url": google.url, "bearer_token": "any-token"}
+        variables = {"GOOGLE_BASE_URL": google.url, "GOOGLE_BEARER_TOKEN": "any-token"}
+        yield Store("gs", google.url, options, variables)
+
+
+def _to_s3(seen: Seen) -> dict[str, str]:
+    headers = {
+        name.replace("x-goog-meta-", "x-amz-meta-").replace("x-goog-copy-", "x-amz-copy-"): value
+        for name, value in seen.headers.items()
+    }
+    assert headers.pop("authorization") == "Bearer any-token"
+    scope = "any/20260101/us-east-1/s3/aws4_request"
+    headers["authorization"] = (
+        f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0"
+    )
+    if headers.pop("x-goog-if-generation-match", "") == "0":
+        headers["if-none-match"] = "*"
+    return headers
+
+
+def _to_google(lines: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    names = [(name.lower().replace("x-amz-meta-", "x-goog-meta-"), value) for name, value in lines]
+    return [*names, ("x-goog-generation", "1")]
 
 
 @contextmanager

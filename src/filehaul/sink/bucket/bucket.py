@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import re
 import uuid
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
@@ -305,14 +305,32 @@ class Bucket:
         assert self._names is not None
         return self._names.sizes(targets)
 
-    def digests(self, target: str, algorithms: Iterable[str]) -> dict[str, str] | None:
-        """The checksums of the file's bytes: as they were kept with it, else by reading it."""
+    def digests(
+        self,
+        target: str,
+        algorithms: Iterable[str],
+        cancelled: Callable[[], bool] = lambda: False,
+        read: bool = False,
+    ) -> dict[str, str] | None:
+        """The checksums of the file's bytes: as they were kept with it, else by reading it all.
+
+        None where there is no such file, or where ``cancelled`` said yes meanwhile. ``read``: not
+        as they were kept.
+        """
         wanted = list(algorithms)
-        found = self._find(target)
-        if found is None:
-            return None
-        known = {one: found.notes.get(_note(one), "") for one in wanted}
-        return known if all(known.values()) else self._do(self._requests.hash(target, wanted))
+        if not read:
+            found = self._find(target)
+            if found is None:
+                return None
+            known = {one: found.notes.get(_note(one), "") for one in wanted}
+            if all(known.values()):
+                return known
+        return self._do(self._requests.hash(target, wanted, cancelled))
+
+    def files(self) -> Iterator[tuple[str, int]]:
+        """Path and size of all that is below the prefix, but for what is ours alone."""
+        for page in self._all():
+            yield from (one for one in page.items() if not one[0].startswith(f"{HOME}/"))
 
     def url(self, target: str) -> str:
         """``s3://bucket/prefix/path``: the key as it is, as the clouds' own tools take it."""

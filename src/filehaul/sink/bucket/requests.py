@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -182,11 +182,15 @@ class Requests:
             pass
         raise FileNotFoundError(target)
 
-    async def hash(self, target: str, algorithms: Iterable[str]) -> dict[str, str] | None:
-        """Checksums by reading all of it; None: there is no such file."""
+    async def hash(
+        self, target: str, algorithms: Iterable[str], cancelled: Callable[[], bool]
+    ) -> dict[str, str] | None:
+        """Checksums by reading all of it; None: there is no such file, or no time for it."""
         hashes = {algorithm: checksums.new(algorithm) for algorithm in algorithms}
         try:
             async for chunk in self.read(target):
+                if cancelled():
+                    return None
                 for digest in hashes.values():
                     digest.update(chunk)
         except FileNotFoundError:
