@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from filehaul.check import check
 from filehaul.errors import ConfigError, CredentialsError, SinkError
 from filehaul.sink.bucket import store as making
 from filehaul.testing import FakeFile, FakeVendor
@@ -102,6 +103,28 @@ def test_a_prefix_of_another_connection(store: Store, prefix: str, vendor: FakeV
     assert isinstance(problem, ConfigError)
     assert problem.message == "the sink belongs to the connection 'acme'"
     assert f"remove {store.address(prefix)}/.filehaul/sink" in problem.hint
+
+
+@each_store
+def test_check_asks_the_bucket(store: Store, prefix: str, vendor: FakeVendor) -> None:
+    """It says whether the bucket can be had, and leaves nothing in it; refused credentials and
+    another connection's prefix are told before a sync meets them.
+    """
+
+    def found(**more: Any) -> Any:
+        findings = check(config_for(vendor, **more))
+        return next(one for one in findings if one.what == "sink")
+
+    told = found(sink=store.sink(prefix))
+    assert told.error is None
+    assert told.text == f"{store.address(prefix)} answers: 0 files there, and none of filehaul's"
+    assert store.own(prefix) == []
+    wrong = found(sink={"url": store.address(prefix), "options": store.wrong})
+    assert isinstance(wrong.error, CredentialsError)
+    haul(config_for(vendor, sink=store.sink(prefix)))
+    assert "13 files there, the connection's own" in found(sink=store.sink(prefix)).text
+    other = found(sink=store.sink(prefix), name="second")
+    assert isinstance(other.error, ConfigError)
 
 
 # -- in the middle of a run --------------------------------------------------------------------
@@ -224,7 +247,7 @@ def test_downloads_go_on_while_uploads_wait(store: Store, prefix: str) -> None:
     """No file is taken before the vendor was asked for all of them: uploads hold nothing up. And
     with more files than that, only so many are fetched ahead of a sink that takes none.
     """
-    many = uploads.MOST + 8
+    many = uploads.MOST + 2 * 8  # in flight, and landed but not looked at
     with FakeVendor(files(*(f"f{n}" for n in range(60)))) as vendor, MoodyStore(store.url) as moody:
 
         def after_all(seen: Seen) -> int | None:
@@ -251,9 +274,17 @@ def test_downloads_go_on_while_uploads_wait(store: Store, prefix: str) -> None:
 
         moody.mood = held
         before = contents(vendor)
-        timer = threading.Timer(1.5, lambda: (most.append(contents(vendor)), release.set()))
         most: list[int] = []
-        timer.start()
+
+        def look() -> None:
+            until = time.monotonic() + 15
+            while contents(vendor) - before < uploads.MOST and time.monotonic() < until:
+                time.sleep(0.01)
+            time.sleep(0.2)
+            most.append(contents(vendor))
+            release.set()
+
+        threading.Thread(target=look).start()
         assert numbers(haul(config)) == (200, 60, 0, 0)
         assert uploads.MOST <= most[0] - before <= many
     assert len(store.files(prefix)) == 260

@@ -24,6 +24,7 @@ from .pagination import Ask, smaller
 from .pagination.guess import proposal, selector
 from .paths import MISSING, record_path
 from .redact import excerpt, redact
+from .sink import Bucket, sink_of
 from .transfer import Requests
 
 _FOLDERS = 20  # pages of a walk that are looked at for a file
@@ -79,6 +80,13 @@ def check(
     except FilehaulError as problem:
         yield _failed("destination", problem)
         return
+    sink = sink_of(loaded)
+    if isinstance(sink, Bucket):
+        try:
+            yield Finding("sink", sink.examine())
+        except FilehaulError as problem:
+            yield _failed("sink", problem)
+            return
     with connect(loaded, waiting=waiting) as http:
         steps = [_token(http, loaded)]
         steps += [_resource(http, loaded, resource) for resource in loaded.resources]

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import re
-import uuid
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
 from ...config import Address
-from ...errors import ConfigError, FilehaulError, SinkError
+from ...errors import FilehaulError, SinkError
 from ...models import Receipt
-from ..folder import HOME, MARK, Folder
+from ..folder import HOME, Folder
+from . import mark
 from .hands import Hands
 from .leftovers import Leftovers
 from .names import Names, Sizes
@@ -63,15 +62,31 @@ class Bucket:
         may not be used, SinkError where it cannot be had now.
         """
         self._partials.open_partials()
-        self._hands = Hands(AT_ONCE, ROOM)
-        self._requests_ = Requests(self.address, self._hands)
+        first = self._reach()
         self._leftovers = Leftovers(self.address, self._user)
-        first = self._do(self._look())
         known = {one.path: one.size for one in first} if len(first) < PAGE else None
         self._names = Names(self._each, self._all, known)
-        mark = self._do(self._mark())
+        found = self._do(mark.make(self._requests, self.owner))
         self._do(self._leftovers.sweep(self._requests))
-        return mark
+        return found
+
+    def examine(self) -> str:
+        """Whether it can be had, in words; writes nothing. Raises as `open`."""
+        try:
+            first = self._reach()
+            count = f"{len(first):,}" if len(first) < PAGE else f"at least {PAGE:,}"
+            found = self._do(mark.find(self._requests, self.owner))
+            if found is None:
+                return f"{self.identity} answers: {count} files there, and none of filehaul's"
+            return f"{self.identity} answers: {count} files there, the connection's own"
+        finally:
+            self.close()
+
+    def _reach(self) -> list[Listed]:
+        """The first names: whether the bucket can be had at all."""
+        self._hands = Hands(AT_ONCE, ROOM)
+        self._requests_ = Requests(self.address, self._hands)
+        return self._do(self._look())
 
     @property
     def _requests(self) -> Requests:
@@ -88,45 +103,10 @@ class Bucket:
         return self._hands.begin(work)
 
     async def _look(self) -> list[Listed]:
-        """The first names of all but our own. Also tells that the bucket can be had at all."""
-        first: list[Listed] = []
-        async for page in self._requests.pages():
-            first = page
-            break
-        theirs = sorted(one for one in first if not one.path.startswith(f"{HOME}/"))
-        text = "\0".join(f"{one.path}\0{one.size}\0{one.tag}" for one in theirs)
-        self._seal = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+        """The first names; the seal is of those that are not our own."""
+        first = await self._requests.first()
+        self._seal = mark.seal_of(first)
         return first
-
-    async def _mark(self) -> str:
-        """The mark that is there, or a new one."""
-        requests, path = self._requests, f"{HOME}/{MARK}"
-        for _ in range(2):
-            try:
-                data = b"".join([chunk async for chunk in requests.read(path)])
-            except FileNotFoundError:
-                mark = uuid.uuid4().hex
-                data = f"{mark}\n{self.owner}\n".encode()
-                if await requests.put(path, data, len(data), create=True):
-                    return mark
-                continue  # somebody else made one just now
-            mark, _, owner = data[:4096].decode("utf-8", "replace").strip().partition("\n")
-            if owner and owner != self.owner:
-                raise self._owned_by(owner)
-            return mark
-        raise SinkError(
-            "the sink's mark comes and goes: somebody else is at work there",
-            where=self.identity,
-            hint="give each connection a prefix of its own",
-        )
-
-    def _owned_by(self, other: str) -> ConfigError:
-        return ConfigError(
-            f"the sink belongs to the connection {other!r}",
-            where=self.identity,
-            hint=f"give {self.owner!r} a prefix of its own (sink:); if it is {other!r} by a new "
-            f"name, remove {self.identity}/{HOME}/{MARK}",
-        )
 
     def seal(self) -> str:
         """Changes when one of the first thousand names comes, goes or gets other bytes."""

@@ -197,6 +197,12 @@ class Requests:
             return None
         return {algorithm: digest.hexdigest() for algorithm, digest in hashes.items()}
 
+    async def first(self) -> list[Listed]:
+        """The first `PAGE` names, or all if they are fewer."""
+        async for page in self.pages():
+            return page
+        return []
+
     async def pages(self, below: str = "") -> AsyncIterator[list[Listed]]:
         """All names below the prefix, and below a folder in it; only the last page is short."""
         where = (self._above + below).strip("/")
