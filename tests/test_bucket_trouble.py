@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -155,6 +156,29 @@ def test_503_for_a_minute(store: Store, prefix: str, vendor: FakeVendor) -> None
         assert numbers(haul(config)) == (12 - arrived, arrived, 0, 0)
         assert contents(vendor) - asked == 12 - arrived
     assert len(store.files(prefix)) == 12
+
+
+@one_store
+@pytest.mark.parametrize("checksum", [True, False], ids=["checksum", "no checksum"])
+def test_what_was_verified_and_not_sent_is_not_fetched_again(
+    store: Store, prefix: str, checksum: bool
+) -> None:
+    """The store is down when a large file has come: it waits on this machine's disk, and the next
+    run sends it without asking the vendor for one byte.
+    """
+    made = [FakeFile("big", "big.bin", content=os.urandom(12_000_000))]
+    with FakeVendor(made, checksum=checksum) as vendor, MoodyStore(store.url) as moody:
+        config = config_for(vendor, sink=store.sink(prefix, endpoint=moody.url))
+        moody.mood = lambda seen: 503 if "big.bin" in seen.target else None
+        assert haul(config).exit_code == 6
+        assert contents(vendor) == 1
+        assert moody.fired
+        moody.mood = lambda _seen: None
+        assert numbers(haul(config)) == (1, 0, 0, 0)
+        assert contents(vendor) == 1
+        assert store.files(prefix) == {"big.bin": made[0].content}
+        assert ledger_rows("SELECT count(*) FROM partials") == [(0,)]
+        assert not list(Path(".filehaul/partial").rglob("*/?/*"))
 
 
 @one_store

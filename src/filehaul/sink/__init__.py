@@ -108,9 +108,10 @@ def sink_of(config: Config, user: str = "filehaul") -> Sink | None:
     place = config.sink
     if place is None or not any(resource.content for resource in config.resources):
         return None
+    durable = config.settings.durable == "power"
     if isinstance(place, Address):
-        return Bucket(place, config.partials, user, config.name)
-    return Folder(place, config.settings.durable == "power", user, config.name)
+        return Bucket(place, config.partials, user, config.name, durable)
+    return Folder(place, durable, user, config.name)
 
 
 def identity_of(config: Config) -> str | None:

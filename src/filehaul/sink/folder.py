@@ -12,21 +12,19 @@ import errno
 import os
 import stat
 import uuid
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from .. import checksums
 from ..errors import ConfigError, FilehaulError, SinkError
 from ..models import Receipt
+from .opened import OpenFolders
 from .rename import rename_new
 from .trouble import NAME, trouble
 
 HOME = ".filehaul"
 _PARTIALS = "partial"
 MARK = "sink"
-_OPEN_FOLDERS = 256
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -51,8 +49,7 @@ class Folder:
         self.identity = str(root.absolute())
         self.disturbed = False  # whether somebody removed a folder that was in use
         self._partials = f"{HOME}/{_PARTIALS}/{user}"
-        self._folders: OrderedDict[str, int] = OrderedDict()
-        self._root = -1
+        self._opened = OpenFolders()
 
     def open(self) -> str:
         """Make or open the folder. Returns its mark: another one means that it was replaced.
@@ -84,7 +81,7 @@ class Folder:
 
     def _open(self) -> int:
         self.root.mkdir(parents=True, exist_ok=True)
-        self._root = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._opened.begin(self.root)
         home = self._folder(HOME)
         self._folder(self._partials)
         return home
@@ -118,7 +115,7 @@ class Folder:
     def seal(self) -> str:
         """Changes when a name directly in the folder comes or goes: was anyone else here?"""
         try:
-            found = os.fstat(self._root)
+            found = os.fstat(self._opened.root)
         except OSError as problem:
             raise trouble(problem, self.root) from problem
         return f"{found.st_ino}:{found.st_mtime_ns}"
@@ -130,53 +127,7 @@ class Folder:
 
         Good until the next but two of these calls: only so many stay open.
         """
-        if not path:
-            return self._root
-        known = self._folders.get(path)
-        if known is not None:
-            self._folders.move_to_end(path)
-            return known
-        at, above = path.rfind("/"), self._root
-        while at > 0:
-            found = self._folders.get(path[:at])
-            if found is not None:
-                above = found
-                break
-            at = path.rfind("/", 0, at)
-        descriptor = self._walk(above, path[at + 1 :].split("/"), make)
-        self._folders[path] = descriptor
-        if len(self._folders) > _OPEN_FOLDERS:
-            os.close(self._folders.popitem(last=False)[1])
-        return descriptor
-
-    def _walk(self, above: int, names: list[str], make: bool) -> int:
-        """Step by step, since only the last step of a path is kept from following a link."""
-        descriptor = above
-        for name in names:
-            try:
-                below = self._step(descriptor, name, make)
-            finally:
-                if descriptor != above:
-                    os.close(descriptor)
-            descriptor = below
-        return descriptor
-
-    @staticmethod
-    def _step(above: int, name: str, make: bool) -> int:
-        try:
-            return os.open(name, _FOLDER, dir_fd=above)
-        except FileNotFoundError:
-            if not make:
-                raise
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(name, dir_fd=above)
-        return os.open(name, _FOLDER, dir_fd=above)
-
-    def _look_again(self) -> None:
-        """Someone may have removed a folder that is open here: its descriptor leads nowhere."""
-        for descriptor in self._folders.values():
-            os.close(descriptor)
-        self._folders.clear()
+        return self._opened.at(path, make)
 
     def partial_path(self, partial: str) -> Path:
         """Where a partial lies."""
@@ -244,7 +195,7 @@ class Folder:
                 self._rename(partial_path, target, rename)
             except FileNotFoundError:
                 self.disturbed = True
-                self._look_again()
+                self._opened.forget_all()
                 self._rename(partial_path, target, rename)
         except OSError as problem:
             if rename is rename_new and problem.errno == errno.EEXIST:
@@ -282,7 +233,7 @@ class Folder:
                     os.stat(name, dir_fd=self._folder(parent, make=False), follow_symlinks=False)
                     continue
                 except FileNotFoundError:
-                    if parent and parent not in self._folders:
+                    if parent and not self._opened.has(parent):
                         absent.add(parent)
                 except OSError:
                     continue
@@ -352,9 +303,7 @@ class Folder:
 
     def _prune(self, folder: str) -> None:
         while folder:
-            descriptor = self._folders.pop(folder, None)
-            if descriptor is not None:
-                os.close(descriptor)
+            self._opened.forget(folder)
             parent, _, name = folder.rpartition("/")
             try:
                 os.rmdir(name, dir_fd=self._folder(parent, make=False))
@@ -396,7 +345,4 @@ class Folder:
 
     def close(self) -> None:
         """Close all descriptors."""
-        self._look_again()
-        if self._root >= 0:
-            os.close(self._root)
-            self._root = -1
+        self._opened.end()

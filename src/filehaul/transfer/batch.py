@@ -8,8 +8,9 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
+from ..download import WORTH_KEEPING
 from ..errors import FilehaulError, SinkError
-from ..ledger import Ledger, micros
+from ..ledger import Ledger, Partial, micros
 from ..models import File, Receipt
 from ..sink import Bucket, RefusedError, Sink
 from .receipts import recovered, refused
@@ -62,6 +63,7 @@ class Batch:
         self._settled: list[str] = []  # paths of which an intent has come about
         self._oldest = 0.0
         self._uploads = Uploads(sink) if isinstance(sink, Bucket) else None
+        self._unsent: list[Change] = []
 
     def add(self, receipt: Receipt) -> None:
         """A receipt for what has happened already, or has failed."""
@@ -144,6 +146,7 @@ class Batch:
         for change, intended, placed, problem in self._uploads.landed() if self._uploads else ():
             if problem is not None and not isinstance(problem, RefusedError):
                 stop = stop or problem
+                self._unsent.append(change)
                 continue  # an intent of it stays: the next run finds out what became of it
             if intended:
                 self._settled.append(change.receipt.target)
@@ -180,10 +183,26 @@ class Batch:
             self.wait(_LOOK)
             with contextlib.suppress(FilehaulError):
                 self._land()
-        self._uploads.cancel()
+        self._unsent += [*self._uploads.cancel(), *self._changes]
         self._changes.clear()
         with contextlib.suppress(SinkError):
             self.flush()
+        self._keep_unsent()
+
+    def _keep_unsent(self) -> None:
+        """What was verified and could not be sent waits on this machine's disk for the next run."""
+        assert self._uploads is not None
+        unsent, self._unsent = self._unsent, []
+        whole = []
+        for change in unsent:
+            name, file, size = change.partial or "", change.receipt.file, change.receipt.size or 0
+            # What was unwrapped (…i) is not what comes when a file is gone on with.
+            if size < WORTH_KEEPING or not file.fingerprint or name.endswith("i"):
+                continue
+            if self._uploads.sink.kept_size(name) == size:
+                whole.append(Partial(name, file.resource, file.key, file.fingerprint, "", size))
+        if whole:
+            self.ledger.partials.note(self.sink.identity, whole)
 
     def in_turn(self, cancelled: Callable[[], bool]) -> None:
         """What was begun is done before what follows: on a disk it is anyway."""

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 MOST = 96
 """Changes under way, beyond which nothing new is fetched: what was fetched waits in memory."""
+MOST_BYTES = 2 * 2**30
+"""Their bytes, of two or more, beyond which nothing new is fetched: they wait on the local disk."""
 
 
 class Landed(NamedTuple):
@@ -34,6 +36,7 @@ class Uploads:
     def __init__(self, sink: Bucket) -> None:
         self.sink = sink
         self._under_way: dict[Future[bool], tuple[Change, bool]] = {}
+        self._bytes = 0
 
     def begin(self, change: Change, intended: bool) -> None:
         """Start it."""
@@ -46,6 +49,7 @@ class Uploads:
         else:
             future = self.sink.placing(change.partial, receipt.target, receipt)
         self._under_way[future] = (change, intended)
+        self._bytes += receipt.size or 0
 
     def __len__(self) -> int:
         return len(self._under_way)
@@ -58,12 +62,14 @@ class Uploads:
     @property
     def are_many(self) -> bool:
         """Whether so much is under way that more must wait."""
-        return len(self._under_way) >= MOST
+        count = len(self._under_way)
+        return count >= MOST or (count > 1 and self._bytes > MOST_BYTES)
 
     def landed(self) -> Iterator[Landed]:
         """Those that have ended since."""
         for future in [one for one in self._under_way if one.done()]:
             change, intended = self._under_way.pop(future)
+            self._bytes -= change.receipt.size or 0
             try:
                 yield Landed(change, intended, future.result())
             except CancelledError:
@@ -75,8 +81,11 @@ class Uploads:
         """Until one more has ended, or so long."""
         wait(self._under_way, seconds, FIRST_COMPLETED)
 
-    def cancel(self) -> None:
-        """Forget what is under way; the sink ends it when it is closed."""
+    def cancel(self) -> list[Change]:
+        """Forget what is under way, and tell what it was; the sink ends it when it is closed."""
         for future in self._under_way:
             future.cancel()
+        cancelled = [change for change, _ in self._under_way.values()]
         self._under_way.clear()
+        self._bytes = 0
+        return cancelled

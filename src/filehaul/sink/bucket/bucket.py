@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
@@ -35,15 +35,19 @@ class Bucket:
 
     ``partials``: the folder on this machine in whose ``.filehaul`` lies what is not verified yet,
     or not uploaded. ``user``: what tells this run's partials from those of another place with the
-    same connection. ``owner``: the connection, the only one that may use this prefix.
+    same connection. ``owner``: the connection, the only one that may use this prefix. ``durable``:
+    partials that are kept are forced to the disk.
     """
 
-    def __init__(self, address: Address, partials: Path, user: str, owner: str) -> None:
+    def __init__(
+        self, address: Address, partials: Path, user: str, owner: str, durable: bool = False
+    ) -> None:
         self.address = address
         self.owner = owner
         self.identity = str(address)
         self.disturbed = False
-        self._partials = Folder(partials, user=user, owner=owner)
+        self.durable = durable
+        self._partials = Folder(partials, durable, user, owner)
         self._small: dict[str, bytes] = {}  # partials that are whole, and fit into memory
         self._user = user
         self._seal: str | None = None  # of the first names, until we change something
@@ -130,6 +134,10 @@ class Bucket:
         """A descriptor for a new, empty partial on this machine."""
         return self._partials.create(partial)
 
+    def reopen(self, partial: str) -> int | None:
+        """A descriptor for a partial of an earlier run; None where there is none."""
+        return self._partials.reopen(partial)
+
     def keep(self, partial: str, data: bytes) -> None:
         """A whole partial at once: it stays in memory."""
         self._small[partial] = data
@@ -139,10 +147,17 @@ class Bucket:
         if self._small.pop(partial, None) is None:
             self._partials.discard(partial)
 
-    def tidy(self) -> int:
-        """Remove all partials of this connection on this machine; how many there were."""
+    def kept_size(self, partial: str) -> int | None:
+        """The size of a partial on the disk; None where there is none: it may be in memory."""
+        try:
+            return self._partials.partial_path(partial).stat().st_size
+        except OSError:
+            return None
+
+    def tidy(self, keep: Collection[str] = ()) -> int:
+        """Remove all partials of this connection on this machine but these."""
         self._small.clear()
-        return self._partials.tidy()
+        return self._partials.tidy(keep)
 
     def trouble(self, problem: OSError, partial: str) -> FilehaulError:
         """What the system says about writing a partial, in words."""
