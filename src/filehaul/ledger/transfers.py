@@ -61,8 +61,12 @@ _DONE = (
     "(t.status IS 'done' AND t.fingerprint = f.fingerprint AND t.sink = :sink"
     " AND t.target IS p.path AND p.desired IS f.desired)"
 )
-# It failed for good, has not changed, and its day has not come.
-_PARKED = "(t.permanent IS 1 AND t.fingerprint = f.fingerprint AND t.retry_at > :now)"
+# It failed for good, has not changed, and its day has not come. A day that is further away than
+# any can be was set by a clock that was wrong.
+_PARKED = (
+    "(t.permanent IS 1 AND t.fingerprint = f.fingerprint"
+    f" AND t.retry_at > :now AND t.retry_at <= :now + {_MOST_DAYS * _DAY})"
+)
 # The sink has these bytes, as the fingerprint or our own sha256 tells, at another path.
 _MOVED = (
     "(t.sha256 IS NOT NULL AND t.sink = :sink AND t.target IS NOT p.path AND ("

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 CONNECT, ANSWER = "10s", "300s"  # an answer: also to the largest part of an upload
 RETRIES = {
-    "max_retries": 8,
+    "max_retries": 10,
     "retry_timeout": timedelta(seconds=30),
     "backoff": {
-        "init_backoff": timedelta(seconds=0.2),
+        "init_backoff": timedelta(seconds=0.5),
         "max_backoff": timedelta(seconds=8),
         "base": 2,
     },
