@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ from typing import Any, TypeVar
 
 import duckdb
 import pytest
+import yaml
 
 import filehaul
 from filehaul.errors import CredentialsError
@@ -376,6 +378,42 @@ def test_seaweedfs_by_the_command_line(weed, here, monkeypatch):
         assert asked() == (4, 1)
         assert on_disk(here / "files") == {f"docs/{name}": data for name, data in files.items()}
         assert rows_of_weed() == as_put(files)
+
+
+def test_seaweedfs_large_files(weed, here):
+    """40 MiB by ranges; then cut off in one run and gone on with by the next: its own ETag is the
+    condition, and only what is missing is asked for.
+    """
+    content = random.Random(1).randbytes(40 * 2**20)
+    weed.put("/large/big.bin", content)
+    with Relay(weed.url) as relay:
+        config = yaml.safe_load((CONFIGS / "seaweedfs.yaml").read_text())
+        config["client"] = {"base_url": relay.url, "retry": {"max_retries": 0}}
+        config["resources"][0]["endpoint"]["path"] = "/large/"
+
+        def run(sink: str, **content: Any) -> tuple[filehaul.Report, list[dict[str, str]]]:
+            relay.forget()
+            config["resources"][0]["content"] = {"url_field": "FullPath", **content}
+            report = filehaul.sync({**config, "sink": sink})
+            return report, [one.headers for one in relay.asked if "?" not in one.target]
+
+        report, asked = run("ranges", ranges=4)
+        assert (report.transferred, report.exit_code) == (1, 0)
+        spans = sorted(headers["range"] for headers in asked)
+        assert spans == ["bytes=0-16777215", "bytes=16777216-33554431", "bytes=33554432-41943039"]
+        assert on_disk(here / "ranges") == {"large/big.bin": content}
+
+        relay.most = 15 * 2**20
+        report, asked = run("one")
+        assert (report.failed, len(asked)) == (1, 1)
+        relay.most = None
+        report, asked = run("one")
+        assert (report.transferred, report.exit_code) == (1, 0)
+        [headers] = asked
+        offset = int(headers["range"].removeprefix("bytes=").partition("-")[0])
+        assert 2**20 < offset <= 15 * 2**20
+        assert headers["if-range"].startswith('"')
+        assert on_disk(here / "one") == {"large/big.bin": content}
 
 
 def rows_of_weed() -> list[tuple[Any, ...]]:

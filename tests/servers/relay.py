@@ -25,7 +25,8 @@ class Asked:
 class Relay:
     """Stands before ``upstream`` (http only) at ``url``; ``asked`` has all requests, in order.
 
-    Understands requests with a Content-Length or without a body, which is all we send.
+    Understands requests with a Content-Length or without a body, which is all we send. ``most``:
+    bytes that a connection carries back before it ends; None: all.
     """
 
     def __init__(self, upstream: str) -> None:
@@ -33,6 +34,7 @@ class Relay:
         assert parts.scheme == "http"
         self._upstream = (parts.hostname or "", parts.port or 80)
         self.asked: list[Asked] = []
+        self.most: int | None = None
         relay = self
 
         class Handler(socketserver.BaseRequestHandler):
@@ -61,7 +63,8 @@ class Relay:
 
     def _carry(self, client: socket.socket) -> None:
         with socket.create_connection(self._upstream) as server:
-            back = threading.Thread(target=_pump, args=(server, client), daemon=True)
+            cut = _Cut(self.most)
+            back = threading.Thread(target=_pump, args=(server, client, cut), daemon=True)
             back.start()
             reader = _Reader(self.asked)
             _pump(client, server, reader.feed)
@@ -75,6 +78,19 @@ def _pump(source: socket.socket, sink: socket.socket, see: Any = lambda _chunk: 
             sink.sendall(chunk)
     with suppress(OSError):
         sink.shutdown(socket.SHUT_WR)
+
+
+class _Cut:
+    """Ends a connection after so many bytes."""
+
+    def __init__(self, most: int | None) -> None:
+        self.left = most
+
+    def __call__(self, chunk: bytes) -> None:
+        if self.left is not None:
+            self.left -= len(chunk)
+            if self.left < 0:
+                raise ConnectionError("cut")
 
 
 class _Reader:
