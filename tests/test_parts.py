@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 import threading
 import tracemalloc
@@ -413,6 +414,52 @@ def test_what_came_by_one_is_gone_on_with_in_parts(vendor: FakeVendor) -> None:
     assert numbers(haul(in_parts(vendor))) == (1, 0, 0, 0)
     assert spans(vendor) == ALL[5:]
     assert sink_files() == {"big.bin": BIG}
+
+
+FAULTS = [
+    Fault.cut(70_000),
+    Fault.cut_chunked(200_000),
+    Fault.cut_unlabelled(1000),
+    Fault.reset_after(150_000),
+    Fault.status(503),
+    Fault.status(500),
+    Fault.ignore_range(),
+    Fault.wrong_content_range(),
+    Fault.change_etag(),
+    Fault.status(416),
+    Fault.gzip(),
+    Fault.wrong_body(),
+]
+
+
+@pytest.mark.parametrize("life", range(10))
+def test_any_faults_over_any_runs(life: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs with faults of all kinds in any order, ranges on and off, a file that changes between:
+    after a run without faults the sink has the vendor's bytes, and nothing else.
+    """
+    seed = int(os.environ.get("FILEHAUL_SEED", random.randrange(10**6)))
+    print(f"FILEHAUL_SEED={seed}")
+    rng = random.Random(f"{seed} {life}")
+    monkeypatch.setattr(room, "WORTH_KEEPING", 1)
+    monkeypatch.setattr(large, "WORTH_KEEPING", 1)
+    monkeypatch.setattr("filehaul.download.WORTH_KEEPING", 1)
+    checksums = rng.random() < 0.6  # without, wrong bytes of the right size are believed
+    usual = FAULTS if checksums else [one for one in FAULTS if one.kind != "wrong_body"]
+    with FakeVendor(checksum=checksums) as vendor:
+        for _run in range(6):
+            if rng.random() < 0.3 or not vendor.files:
+                size = rng.choice([PART, 3 * PART, 7 * PART + 1])
+                vendor.put(big(rng.randbytes(size)))
+            vendor.clear_scripts()
+            vendor.script(CONTENT, *rng.choices([*usual, Fault.latency(0)], k=rng.randrange(1, 25)))
+            report = haul(in_parts(vendor, rng.choice([False, 2, 4])))
+            assert report.exit_code in (0, 3), report.as_dict()
+            if report.exit_code == 0 and not report.parked:
+                assert sink_files() == {"big.bin": vendor.files["big"].content}
+        vendor.clear_scripts()
+        assert haul(in_parts(vendor), retry_failed=True).exit_code == 0
+        assert sink_files() == {"big.bin": vendor.files["big"].content}
+        assert ledger_rows("SELECT * FROM partials") == []
 
 
 # -- small things --------------------------------------------------------------------------------
