@@ -286,6 +286,35 @@ def test_a_total_that_lies(total: Any, why: str | None) -> None:
             assert (report.exit_code, report.complete, report.deleted) == (0, True, 1)
 
 
+@pytest.mark.parametrize("disposition", ["merge", "append"])
+def test_a_total_that_lies_to_a_first_incremental_run(disposition: str) -> None:
+    """The rows are there, once, and the run says why it may not be whole. Where rows are merged no
+    watermark begins: everything is listed again until the vendor agrees with itself."""
+    rows = [{**row, "modified_at": f"2024-05-0{n + 1}T00:00:00Z"} for n, row in enumerate(ROWS)]
+    asked: list[str | None] = []
+    said = [7]
+
+    def answering(question: Question) -> Any:
+        if not question.number("offset"):
+            asked.append(question.params.get("since"))
+        there = [row for row in rows if row["modified_at"] >= question.params.get("since", "")]
+        return pages(question, there, total=said[0])
+
+    since = {"cursor_path": "modified_at", "start_param": "since", "lag": 0}
+    with vendor_of(answering) as vendor:
+        made = config(vendor, resource={"write_disposition": disposition})
+        made["resources"][0]["endpoint"]["incremental"] = since
+        if disposition == "append":
+            del made["resources"][0]["deletes"]
+        first = haul(made)
+        assert (first.exit_code, first.complete, ids()) == (3, False, IDS)
+        said[0] = 8 if disposition == "merge" else 1
+        assert (haul(made).exit_code, ids()) == (0, IDS)
+        haul(made)
+    last = rows[-1]["modified_at"]
+    assert asked == ([None, None, last] if disposition == "merge" else [None, last, last])
+
+
 @pytest.mark.parametrize("status", [400, 404])
 @pytest.mark.parametrize("total", [8, None])
 def test_an_offset_past_the_end_is_refused(status: int, total: int | None) -> None:

@@ -307,7 +307,7 @@ class Catalogist:
         )
         why_not = self.listing.doubt
         unlike = None
-        if self.increment is None:
+        if self.increment is None or self.increment.is_full:
             unlike = unlike_total(self.listing, unique + self.rejected_rows)
         # What this listing did not see, a feed from its token on would never tell of.
         token = None
@@ -334,8 +334,8 @@ class Catalogist:
         )
         self.ledger.end_listing(self.number, summary)
         ended = error is None and self.listing.doubt is None
-        if ended and self.increment is not None:
-            with self.ledger.transaction():
+        if ended and self.increment is not None and (unlike is None or self.increment.appends):
+            with self.ledger.transaction():  # a file that was missed is older than the watermark
                 self.increment.offer(self.number)
         deletes = self.told.settle(
             self.number,
