@@ -13,6 +13,7 @@ import pytest
 
 from destinations import Place, place
 from hauling import NoDestination
+from memory_destination import Tables, in_place_of_the_destination
 from page_vendor import SHARED, Question, vendor_of
 from servers import (
     OutOfReach,
@@ -87,6 +88,15 @@ def prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("filehaul.spine.Destination", NoDestination)
     return f"lake/{hashlib.sha256(str(tmp_path).encode()).hexdigest()[:10]}"
+
+
+@pytest.fixture
+def quick() -> Iterator[None]:
+    """A test's syncs spend most of their time in dlt: these do without it, and what they load
+    stands in ``acme.duckdb`` all the same. For tests of what is listed and what becomes of it.
+    """
+    with in_place_of_the_destination(Tables(shown=True)):
+        yield
 
 
 @pytest.fixture(scope="module")

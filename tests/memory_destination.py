@@ -7,6 +7,10 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
+import duckdb
+import pyarrow as pa
+
+from filehaul.fields.columns import arrow_type
 from filehaul.ledger import Ledger
 from filehaul.load import Catalogue, Loaded
 from filehaul.load.tombstones import spool_tombstones
@@ -16,10 +20,14 @@ Row = dict[str, Any]
 
 
 class Tables:
-    """The rows of each table, as long as the test lasts. ``broken``: the next load fails."""
+    """The rows of each table, as long as the test lasts. ``broken``: the next load fails.
 
-    def __init__(self) -> None:
+    ``shown``: after each load they stand in ``acme.duckdb`` too, where a test's SQL looks for them.
+    """
+
+    def __init__(self, shown: bool = False) -> None:
         self.rows: dict[str, list[Row]] = {}
+        self.shown = shown
         self.broken = False
         self.loads = 0
 
@@ -44,6 +52,18 @@ class Tables:
             _once(new, keys)
             self._versions(here, new, keys)
         return len(new)
+
+    def show(self, catalogue: Catalogue) -> None:
+        """Write a table as it is now to the file."""
+        name = catalogue.resource.name
+        columns = [pa.field(one, arrow_type(type_)) for one, type_ in catalogue.types.items()]
+        if catalogue.loads_by == "history":
+            columns.append(pa.field("_dlt_valid_to", pa.int64()))
+        table = pa.Table.from_pylist(self.rows.get(name, []), schema=pa.schema(columns))
+        with duckdb.connect("acme.duckdb") as connection:
+            connection.register("brought", table)
+            connection.execute("CREATE SCHEMA IF NOT EXISTS acme_data")
+            connection.execute(f"CREATE OR REPLACE TABLE acme_data.{name} AS FROM brought")
 
     def _versions(self, here: list[Row], new: list[Row], keys: Sequence[str]) -> None:
         """What dlt's scd2 does: a version that stands is left alone."""
@@ -97,6 +117,8 @@ def memory(tables: Tables) -> type[NoDestination]:
             loaded = Loaded(load_id)
             for one in catalogues:
                 loaded.rows[one.resource.name] = tables.apply(one)
+                if tables.shown:
+                    tables.show(one)
                 one.spool.remove()
             ledger.packages.confirm(load_id)
             return loaded

@@ -121,6 +121,7 @@ def test_deletes_without_tombstones(vendor: FakeVendor, disposition: str) -> Non
 # -- confirm -----------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_file_that_is_missing_once_is_only_suspected(vendor: FakeVendor) -> None:
     """confirm: 2: one complete listing without it is not enough, nor is one that failed."""
     twice = config(vendor, deletes={"confirm": 2})
@@ -142,6 +143,7 @@ def test_a_file_that_is_missing_once_is_only_suspected(vendor: FakeVendor) -> No
     assert sync(twice).deleted == 1
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(
     ("paginator", "runs"),
     [
@@ -182,6 +184,7 @@ def test_numbered_pages_are_confirmed(paginator: dict[str, Any], runs: int) -> N
 # -- the guard ---------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("quick")
 def test_so_many_may_always_go(vendor: FakeVendor) -> None:
     """Twenty of sixty: more than the share, but always allowed; then the share counts."""
     sync(config(vendor))
@@ -192,6 +195,7 @@ def test_so_many_may_always_go(vendor: FakeVendor) -> None:
     assert (report.exit_code, report.deleted, live()) == (7, 0, 40)
 
 
+@pytest.mark.usefixtures("quick")
 def test_the_guard_withholds_tombstones_only(vendor: FakeVendor) -> None:
     """Rows and bytes are loaded, exit 7; each run says so, and nothing is marked."""
     content = {"path": "/v1/files/{file_id}/content"}
@@ -210,6 +214,7 @@ def test_the_guard_withholds_tombstones_only(vendor: FakeVendor) -> None:
     assert rows_of("SELECT count(*) FROM acme_data.files WHERE file_id = 'new'") == [(1,)]
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
@@ -230,6 +235,7 @@ def test_limits(vendor: FakeVendor, limits: dict[str, Any], message: str) -> Non
     assert sync(config(vendor, deletes={"max": {"always_allow": 5}})).deleted == 5
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("deletes", [{"max": {"share": 1}}, {"confirm": 2, "max": {"share": 1}}])
 def test_a_listing_of_no_files_always_trips_it(vendor: FakeVendor, deletes: Any) -> None:
     """Whatever the limits; and the first listing of an empty vendor does not."""
@@ -273,6 +279,7 @@ def test_what_is_accepted_goes(vendor: FakeVendor) -> None:
     assert sync(config(vendor)).deleted == 0
 
 
+@pytest.mark.usefixtures("quick")
 def test_an_older_listing_with_the_same_set_is_accepted(vendor: FakeVendor) -> None:
     """The guard tripped three times over the same files: any of the three ids will do."""
     sync(config(vendor))
@@ -281,6 +288,7 @@ def test_an_older_listing_with_the_same_set_is_accepted(vendor: FakeVendor) -> N
     assert sync(config(vendor), accept_deletes=listings[0]).deleted == 30
 
 
+@pytest.mark.usefixtures("quick")
 def test_what_does_not_fit_any_longer_is_refused(vendor: FakeVendor) -> None:
     """One of the files is listed again: nothing of the set goes, exit 7, and it is said."""
     sync(config(vendor))
@@ -298,6 +306,7 @@ def test_what_does_not_fit_any_longer_is_refused(vendor: FakeVendor) -> None:
     assert sync(config(vendor), accept_deletes=newer).deleted == 29
 
 
+@pytest.mark.usefixtures("quick")
 def test_an_id_that_says_nothing(vendor: FakeVendor) -> None:
     """No such listing, or none that was withheld: exit 2 before the vendor is asked."""
     sync(config(vendor))
@@ -307,6 +316,7 @@ def test_an_id_that_says_nothing(vendor: FakeVendor) -> None:
     assert vendor.requests == []
 
 
+@pytest.mark.usefixtures("quick")
 def test_acceptance_of_one_resource_is_not_another_s(vendor: FakeVendor) -> None:
     """Two resources trip it: the accepted one goes, the other stays withheld."""
     two = config(vendor)
@@ -343,6 +353,7 @@ def test_the_command_that_the_error_names_works(vendor: FakeVendor) -> None:
     assert "30 deleted" in done.stdout
 
 
+@pytest.mark.usefixtures("quick")
 def test_plan_and_status_tell_of_deletes(vendor: FakeVendor) -> None:
     """plan: what would become a tombstone, and what would be withheld; status: what is."""
     sync(config(vendor))

@@ -93,6 +93,7 @@ def test_only_what_has_changed_is_listed_and_loaded(
     assert (third.rows, third.listed) == (0, 2)
 
 
+@pytest.mark.usefixtures("quick")
 @BOTH
 def test_files_that_are_not_listed_are_not_gone(vendor: FakeVendor, block: dict[str, Any]) -> None:
     """An incremental run tombstones nothing; a full refresh does, and finds what was missed."""
@@ -108,6 +109,7 @@ def test_files_that_are_not_listed_are_not_gone(vendor: FakeVendor, block: dict[
     assert sync(config(vendor, block)).rows == 0
 
 
+@pytest.mark.usefixtures("quick")
 @BOTH
 def test_a_null_cursor_is_always_included(vendor: FakeVendor, block: dict[str, Any]) -> None:
     """A row without a time, or with one that is none, is loaded whenever the vendor lists it."""
@@ -118,6 +120,7 @@ def test_a_null_cursor_is_always_included(vendor: FakeVendor, block: dict[str, A
     assert {"null", "odd"} <= set(ids())
 
 
+@pytest.mark.usefixtures("quick")
 def test_equal_times_at_the_edge(vendor: FakeVendor) -> None:
     """A file with the very time of the watermark that comes later is found, the other not again."""
     block = {**SINCE, "lag": 0}
@@ -129,6 +132,7 @@ def test_equal_times_at_the_edge(vendor: FakeVendor) -> None:
     assert "twin" in ids()
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_date_that_lies_ahead_hides_nothing(vendor: FakeVendor) -> None:
     """A file of the year 9999 does not move the watermark past files of tomorrow."""
     vendor.put(file("future", 0, modified_at="9999-12-31T23:59:59Z"))
@@ -139,6 +143,7 @@ def test_a_date_that_lies_ahead_hides_nothing(vendor: FakeVendor) -> None:
     assert "now" in ids()
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("fault", [Fault.status(400), Fault.html()], ids=["refused", "a page"])
 def test_a_listing_that_fails_moves_no_watermark(vendor: FakeVendor, fault: Fault) -> None:
     """What it saw is loaded, and the next run asks from the old watermark on."""
@@ -187,6 +192,7 @@ def test_without_tombstones_the_ledger_has_no_files(vendor: FakeVendor) -> None:
     assert len(ids()) == 11
 
 
+@pytest.mark.usefixtures("quick")
 def test_another_cursor_or_other_fields_begin_anew(vendor: FakeVendor) -> None:
     """A watermark of another column says nothing; new fields need all rows once more."""
     sync(config(vendor, SINCE))
@@ -222,6 +228,7 @@ def test_append_neither_loses_nor_doubles(vendor: FakeVendor, block: dict[str, A
     assert ids().count("null") == (1 if block is SINCE else 2)
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_vendor_that_ignores_the_parameter(vendor: FakeVendor) -> None:
     """It lists everything each time: what is appended is filtered by us as well."""
     block = {**SINCE, "start_param": "what_is_this"}
@@ -231,6 +238,7 @@ def test_a_vendor_that_ignores_the_parameter(vendor: FakeVendor) -> None:
     assert len(ids()) == 10
 
 
+@pytest.mark.usefixtures("quick")
 def test_append_of_half_a_listing_loads_nothing(vendor: FakeVendor) -> None:
     """A listing that fails is read again from the old watermark: none of its rows may stand."""
     made = config_for(
@@ -309,6 +317,7 @@ def test_killed_on_the_way_to_the_destination(
 # -- where it begins and ends --------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("quick")
 @BOTH
 def test_where_the_first_run_begins(vendor: FakeVendor, block: dict[str, Any]) -> None:
     """initial_value is asked for as it is written, and nothing below it is loaded."""
@@ -322,6 +331,7 @@ def test_where_the_first_run_begins(vendor: FakeVendor, block: dict[str, Any]) -
     assert len(ids()) == 5
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_part_of_the_time(vendor: FakeVendor) -> None:
     """With end_value every run reads the same part, and no watermark is kept."""
     block = {
@@ -347,6 +357,7 @@ DLTS = {
 }
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("form", DLTS)
 def test_dlt_s_other_forms(vendor: FakeVendor, form: str) -> None:
     """Both other ways in which dlt writes it mean the same, other parameters stay."""
