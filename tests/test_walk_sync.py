@@ -74,6 +74,7 @@ def test_bytes_lie_where_their_folders_are(vendor):
     assert again.rows == 0
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("more", [{}, {"content": None}, {"content": None, "deletes": "none"}])
 def test_counts_are_files(vendor, more):
     """Folders have rows of the table; listed and deleted count the files, whether there are bytes
@@ -89,6 +90,7 @@ def test_counts_are_files(vendor, more):
     assert report.lines()[0].startswith("files: 5 listed, ")
 
 
+@pytest.mark.usefixtures("quick")
 def test_folders_of_a_plain_listing_are_not_counted(vendor):
     """A record whose `kind` is a folder has a row and no bytes; the report counts the others, each
     once, however often it comes."""
@@ -129,6 +131,7 @@ def test_a_renamed_folder_moves_all_that_is_in_it(vendor):
     assert places()["media/e.bin"][0] == "media/e.bin"
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("name", ["Q1/Q2", "50%2F", "..", "a\\b", " ", "con", "~empty", "a\x00b"])
 def test_odd_names_are_one_segment_each(name):
     """Whatever a folder and a file are called, the path says which are the folders: decoded as a
@@ -153,6 +156,7 @@ def decoded(segment: str) -> str:
     return unquote(segment)
 
 
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("name", [None, "", ...])
 def test_a_name_that_is_not_known(vendor, name):
     """The folder's id stands for it, and path_complete is false from there down."""
@@ -166,6 +170,7 @@ def test_a_name_that_is_not_known(vendor, name):
     assert f"docs/{year}/q1/c.txt" in sink_files()
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_files_own_name_missing():
     """Its id stands for it."""
     file = FakeFile("f1", "x", path="d/x", content=b"1", extra={"name": None, "file_name": ...})
@@ -175,6 +180,7 @@ def test_a_files_own_name_missing():
         assert list(sink_files()) == ["d/f1"]
 
 
+@pytest.mark.usefixtures("quick")
 def test_the_vendors_own_path_and_parent_count():
     """Where a record has them, they stand, and the sink follows them."""
     own = {"where": {"path": "/Own/a.txt", "parent": "P"}}
@@ -192,6 +198,7 @@ def test_the_vendors_own_path_and_parent_count():
         assert sink_files() == {"Own/a.txt": b"1", f"{folder}/b.txt": b"2"}
 
 
+@pytest.mark.usefixtures("quick")
 def test_two_files_of_one_path_have_a_file_each():
     """Names that clash in one folder, and a file named as a folder: nothing is overwritten."""
     held = [
@@ -228,6 +235,7 @@ def test_a_refused_subtree(vendor):
     ]
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_file_missing_once_is_only_suspected(vendor):
     """It may have moved behind the walk's back: a tombstone takes two complete walks; and a walk
     that is not complete in between proves nothing."""
@@ -245,6 +253,7 @@ def test_a_file_missing_once_is_only_suspected(vendor):
     assert [path for _, path in rows_of(gone)] == ["docs/2025", "docs/2025/d.txt"]
 
 
+@pytest.mark.usefixtures("quick")
 def test_records_that_are_deletions(vendor):
     """`deleted` on a walk: trashed files become tombstones, the others keep their places."""
     made = config_of(vendor, fields=FIELDS)
@@ -259,6 +268,7 @@ def test_records_that_are_deletions(vendor):
     assert places()["docs/2024/q1/c.txt"][0] == "docs/2024/q1/c.txt"
 
 
+@pytest.mark.usefixtures("quick")
 def test_a_folder_linked_twice_is_one_row(vendor):
     """Its row is the first that came, and so are its files' paths: run after run."""
     vendor.link_folder("docs/2024", into="media", name="old")
@@ -271,6 +281,7 @@ def test_a_folder_linked_twice_is_one_row(vendor):
     assert places() == first
 
 
+@pytest.mark.usefixtures("quick")
 def test_several_roots_do_not_share_their_paths(vendor):
     """Each path begins with its root's name, or its id."""
     docs, media = vendor.folder_id("docs"), vendor.folder_id("media")
