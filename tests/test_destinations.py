@@ -15,6 +15,8 @@ from filehaul.errors import ConfigError
 from filehaul.load import examined
 from filehaul.testing import FakeFile, FakeVendor, Fault
 from hauling import config_for, files, haul, names_in, numbers, sync
+from page_vendor import vendor_of as pages_of
+from test_bad_input import config as bad_input_config
 from test_load_kills import MOMENTS, killed
 
 pytestmark = pytest.mark.xdist_group("destinations")  # one process starts the server
@@ -156,6 +158,26 @@ def test_columns_that_appear_and_types_that_change(there: Place) -> None:
     assert there.rows(config, query) == [(True,)]
     [(tags,)] = there.rows(config, "SELECT tags FROM {table} WHERE file_id = 'rec-0'")
     assert tags in (["a", {"b": 'c"'}], '["a",{"b":"c\\""}]')
+
+
+@each("duckdb", "postgres")
+def test_text_that_no_column_can_hold(there: Place) -> None:
+    """NUL and halves of surrogate pairs, in keys, texts and objects: each becomes U+FFFD, in every
+    destination alike, and a run that finds them unchanged loads nothing."""
+    rows = [
+        {"file_id": "a\x00b", "name": "nul \x00", "owner": {"half\ud800": ["\udfff", "\x00"]}},
+        {"file_id": "plain", "name": "whole \U0001f600", "owner": None},
+    ]
+    with pages_of(lambda _: {"files": rows}) as vendor:
+        config = {**bad_input_config(vendor, "single_page"), "destination": there.block}
+        report = sync(config)
+        assert (report.exit_code, report.rows) == (0, 2)
+        assert sync(config).rows == 0
+    query = "SELECT file_id, name FROM {table} ORDER BY file_id"
+    assert there.rows(config, query) == [
+        ("a\ufffdb", "nul \ufffd"),
+        ("plain", "whole \U0001f600"),
+    ]
 
 
 @each("postgres", "ducklake")
