@@ -20,7 +20,7 @@ from .load import ROW_VERSION, Catalogue, How, Spool
 from .load.signed import without_signatures
 from .load.tombstones import row_version
 from .models import ListingSummary, Page
-from .plan import file_note
+from .noted import Notes
 from .redact import redact
 from .told import Told, is_full
 
@@ -103,6 +103,7 @@ class Catalogist:
         )
         self.loads_all = resource.disposition != "merge"
         self.versions = resource.sync == "history"
+        self.notes = None if resource.content is None else Notes(resource, self.started)
 
     def run(self) -> Listed:
         """List to the end; an error of the vendor's is in the result, not raised."""
@@ -262,7 +263,8 @@ class Catalogist:
 
     def _file_note(self, rows: Rows, number: int, row_hash: bytes) -> FileNote:
         assert self.roles is not None
-        return file_note(self.resource, self.roles, rows, number, row_hash)
+        assert self.notes is not None
+        return self.notes.note(self.roles, rows, number, row_hash)
 
     def _table(self, rows: Rows, first_seen: Sequence[int | None], hashes: list[bytes]) -> Any:
         count = len(rows.records)

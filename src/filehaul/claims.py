@@ -96,7 +96,7 @@ class _Round:
         self._fresh_folders: set[str] = set()  # folded folders that those paths are in
         self._above: dict[str, tuple[str, ...]] = {}
         book, sink = claims.book, claims.sink
-        wanted = {todo.desired for todo in homeless}
+        wanted = {todo.desired or "" for todo in homeless}
         above = set().union(*(_folders(_parent(path)) for path in wanted))
         keys = {folded(path) for path in wanted}
         self._asked = keys | {folded(path) for path in above}
@@ -109,6 +109,7 @@ class _Round:
     def claim(self, todo: Todo) -> None:
         """A path for this file, by its wish if that can be."""
         file = todo.file
+        assert todo.desired is not None, "where its bytes lie is for them to decide"
         wish = self._beside_files(todo.desired)
         for attempt in (0, 1):
             candidate = with_id(wish, f"{file.resource}/{file.key}") if attempt else wish

@@ -12,7 +12,7 @@ from typing import Any
 
 from .amended import amend
 from .catalogue import Catalogist, Listed
-from .config import Config, load_config
+from .config import Config, Resource, load_config
 from .config.agree import duckdb_file
 from .connect import connect
 from .fields import Rows, Shape, roles_of
@@ -21,6 +21,7 @@ from .ledger import Ledger, moment
 from .listing import lister
 from .models import Action, File
 from .plan import Planner
+from .selection import Selection
 from .sink import identity_of
 from .spine import state_path
 
@@ -76,8 +77,11 @@ def plan(
                     raise listed.error
                 yield from _gone(listed, ledger)
                 sink = identity_of(loaded)
+                yield from _parting(resource, ledger, sink)
                 if sink is None or resource.content is None:
                     continue
+                window = Selection(resource, catalogist.started).window
+                since = listed.number if listed.is_full else 0
                 planner = Planner(
                     loaded,
                     resource,
@@ -85,7 +89,8 @@ def plan(
                     sink,
                     listed.number,
                     listed.summary.complete and listed.is_full,
-                    since=listed.number if listed.is_full else 0,
+                    since=since,
+                    window=window,
                 )
                 for decision in planner.decisions():
                     file = decision.task.file
@@ -95,8 +100,13 @@ def plan(
                         resource.name,
                         file.file_id,
                         file.size,
-                        decision.task.target,
+                        decision.task.target or None,
                     )
+                for file_id, size, key in ledger.transfers.unselected(
+                    resource.name, since, sink, window
+                ):
+                    reason = f"not selected ({key})"
+                    yield Action("skip", reason, resource.name, file_id, size, None)
 
 
 def _gone(listed: Listed, ledger: Ledger) -> Iterator[Action]:
@@ -108,6 +118,17 @@ def _gone(listed: Listed, ledger: Ledger) -> Iterator[Action]:
     for batch in ledger.files.tombstones(name):
         for one in batch:
             yield Action("tombstone", one.reason, name, one.key, None, None)
+
+
+def _parting(resource: Resource, ledger: Ledger, sink: str | None) -> Iterator[Action]:
+    """Bytes of files that are gone, and would go."""
+    if resource.on_delete == "keep" or resource.content is None or sink is None:
+        return
+    for batch in ledger.places.gone(resource.name, sink, confirmed=False):
+        for one in batch:
+            reason = f"gone at the vendor's: {one.reason}"
+            action = resource.on_delete
+            yield Action(action, reason, resource.name, one.file_id, one.size, one.target)
 
 
 def _copy(state: Path, copy: Path) -> None:

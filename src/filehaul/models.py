@@ -104,7 +104,8 @@ class Task(NamedTuple):
 
     ``replaces``: a receipt tells of bytes at the path. ``vacant``: nothing stood at the path when
     it became this file's, just now. ``moved_from``: its path before. ``way``, ``body``: how it is
-    asked for (`filehaul.addresses`).
+    asked for (`filehaul.addresses`). ``by_hash``: its path is that of the sha256 of the bytes that
+    come (`filehaul.names.by_hash`); ``target`` is empty where the vendor does not tell that.
     """
 
     file: File
@@ -117,6 +118,7 @@ class Task(NamedTuple):
     moved_from: str | None = None
     way: str = "content"
     body: bytes | None = None
+    by_hash: bool = False
 
 
 class Receipt(NamedTuple):

@@ -5,9 +5,10 @@ segment and 1000 in all. Ordinary names stay exactly as they are. What could esc
 dropped silently by some file system, or deceive a reader is percent-encoded, and `original_path`
 undoes it. docs/names.md has the table for users.
 
-`~` is our own sign: `~empty` is a name of nothing, `~cut-` and 16 hex digits mark a name cut by
-length, `~` and 10 hex digits a name made unique (`with_id`). A vendor's `~` that reads like one of
-these is encoded, so no vendor can make up a name that looks like ours.
+`~` is our own sign: `~empty` is a name of nothing, `~sha256` the folder of layout by_hash, `~cut-`
+and 16 hex digits mark a name cut by length, `~` and 10 hex digits a name made unique (`with_id`). A
+vendor's `~` that reads like one of these is encoded, so no vendor can make up a name that looks
+like ours.
 
 All functions are pure and deterministic.
 """
@@ -27,7 +28,11 @@ MAX_PATH: Final = 1000
 """Bytes of a whole safe path: S3 keys and macOS paths end at 1024, and the sink has a prefix."""
 
 _EMPTY: Final = "~empty"
-_OURS: Final = frozenset({_EMPTY, ".filehaul"})
+_HOME: Final = ".filehaul"
+HASHES: Final = "~sha256"
+"""The folder of layout by_hash."""
+
+_OURS: Final = frozenset({_EMPTY, _HOME, HASHES})
 
 # Unicode's default-ignorable characters that may stay in a name (emoji and Persian need the
 # joiners). Some file systems drop them when they compare: HFS+, and ext4 with `casefold`.
@@ -188,6 +193,32 @@ def by_id(file_id: str, name: str | None) -> str:
     else:
         segment = _id_segment(file_id, digest, extension)
     return f"{digest[:2]}/{digest[2:4]}/{segment}"
+
+
+def by_hash(sha256: str) -> str:
+    """The path of bytes in layout by_hash: `~sha256/ab/cd/<sha256>`, of lower-case hex.
+
+    No other layout gives such a path: a vendor's `~sha256` is encoded.
+    """
+    return f"{HASHES}/{sha256[:2]}/{sha256[2:4]}/{sha256}"
+
+
+def is_by_hash(path: str) -> bool:
+    """Whether a safe path is one of `by_hash`: then it belongs to all files of those bytes."""
+    return path.startswith(f"{HASHES}/")
+
+
+def in_trash(path: str, when: str) -> str:
+    """Where the bytes at a safe path go when they are put aside: `.filehaul/trash/<when>/<path>`.
+
+    Keeps the limits of a safe path, and no vendor's name leads there.
+    """
+    return _within_limit([_HOME, "trash", when, *path.split("/")], path.rpartition("/")[0])
+
+
+def joined(segments: list[str]) -> str:
+    """Safe segments as one safe path, within its limits."""
+    return _within_limit(segments, "/".join(segments[:-1]))
 
 
 def ancestors(path: str) -> tuple[str, ...]:

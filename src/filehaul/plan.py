@@ -13,11 +13,10 @@ from .addresses import Address, absolute
 from .claims import Claims, Place
 from .config import Config, Resource
 from .config.verify import policy_for
-from .fields import Roles, Rows
 from .fit import above
-from .ledger import FileNote, Ledger, Todo
+from .ledger import ALWAYS, Ledger, Todo, Window
 from .models import File, Task
-from .names import by_id, safe_child_path, safe_path, safe_segment
+from .names import by_hash
 
 FETCH, MOVE, UNCHANGED = "fetch", "move", "unchanged"
 NO_ADDRESS, NO_CHECKSUM, TOO_LARGE = "no address", "no checksum", "too large"
@@ -35,37 +34,11 @@ class Decision(NamedTuple):
     task: Task
 
 
-def desired_path(resource: Resource, file: File) -> str:
-    """The path that a file wants in the sink, by the resource's layout."""
-    assert resource.content is not None
-    if resource.content.layout == "by_id":
-        return by_id(
-            f"{file.drive_id}/{file.file_id}" if file.drive_id else file.file_id, file.name
-        )
-    if file.path:
-        return safe_child_path(file.path) if file.path_is_joined else safe_path(file.path)
-    return safe_segment(file.name or file.file_id)  # a name may have slashes of its own
-
-
-def file_note(
-    resource: Resource, roles: Roles, rows: Rows, number: int, row_hash: bytes
-) -> FileNote:
-    """What the ledger notes of the record of this number, a file whose bytes are wanted."""
-    record = rows.records[number]
-    file = roles.file(rows.keys[number], record, rows.folder(number))
-    return FileNote(
-        file,
-        row_hash,
-        is_file=roles.is_file(record),
-        desired=desired_path(resource, file),
-    )
-
-
 class Planner:
     """Decisions for the files of one listing of one resource.
 
     ``complete``: it saw every file that the vendor has. ``since``: what earlier listings from this
-    number on saw counts as well; 0: all that is known to be there.
+    number on saw counts as well; 0: all that is known to be there. ``window``: of which times.
     """
 
     def __init__(
@@ -78,9 +51,11 @@ class Planner:
         complete: bool = True,
         vacant: Callable[[Iterable[str]], set[str]] = lambda _paths: set(),
         since: int | None = None,
+        window: Window = ALWAYS,
     ) -> None:
         assert resource.content is not None
         self.content = resource.content
+        self.window = window
         self.resource = resource
         self.base_url = config.client.base_url
         self.ledger = ledger
@@ -102,12 +77,12 @@ class Planner:
     def _decisions(self, only_moved: bool) -> Iterator[Decision]:
         ledger, name = self.ledger, self.resource.name
         with ledger.transaction():
-            ledger.places.release_moved(self.sink, name, self.since)
-        for batch in ledger.transfers.todo(name, self.since, self.sink, only_moved):
-            places = self.claims.take(batch)
+            ledger.places.release_moved(self.sink, name, self.since, self.window)
+        for batch in ledger.transfers.todo(name, self.since, self.sink, only_moved, self.window):
+            places = self.claims.take([todo for todo in batch if todo.desired is not None])
             held = ledger.places.held(self.sink, [place.path for place in places.values()])
             for todo in batch:
-                place = places[todo.file.key]
+                place = places.get(todo.file.key) or Place(_by_hash(todo))
                 yield self._decide(todo, place, place.path in held)
 
     def _decide(self, todo: Todo, place: Place, held: bool) -> Decision:
@@ -127,6 +102,7 @@ class Planner:
             moved_from=todo.held if todo.held != target else None,
             way=asked.way,
             body=asked.body,
+            by_hash=todo.desired is None,
         )
         return Decision(action, reason, task)
 
@@ -162,3 +138,9 @@ class Planner:
         if todo.status == "gone":
             return FETCH, "its bytes are no longer in the sink"
         return FETCH, "changed"
+
+
+def _by_hash(todo: Todo) -> str:
+    """The path of the bytes, as far as their sha256 is known before they come; else empty."""
+    sha256 = todo.sha256 if todo.is_here else todo.file.checksum.get("sha256")
+    return by_hash(sha256) if sha256 else ""

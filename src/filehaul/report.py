@@ -21,7 +21,10 @@ _COUNTS = (
 
 @dataclass
 class ResourceReport:
-    """One resource's share. Counts are files, except ``bytes`` and ``rows`` (loaded)."""
+    """One resource's share. Counts are files, except ``bytes`` and ``rows`` (loaded).
+
+    ``parted``: files whose bytes went, since the vendor no longer has them (``on_delete``).
+    """
 
     listed: int = 0
     transferred: int = 0
@@ -32,6 +35,7 @@ class ResourceReport:
     parked: int = 0
     bytes: int = 0
     rows: int = 0
+    parted: int = 0
     complete: bool = False
     engine: str = "filehaul"
     why_not: str | None = None
@@ -117,6 +121,8 @@ class Report:
             for count in ("deleted", "rejected", "failed", "parked"):
                 if getattr(one, count):
                     parts.append(f"{getattr(one, count):,} {count}")
+            if one.parted:
+                parts.append(f"{one.parted:,} taken out of the sink")
             parts.append(f"{one.rows:,} rows loaded")
             if not one.complete:
                 parts.append("listing incomplete" + (f": {one.why_not}" if one.why_not else ""))

@@ -13,6 +13,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timezone
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -32,9 +33,10 @@ from .lock import only_run
 from .models import Receipt
 from .plan import Planner
 from .report import Report, ResourceReport
+from .selection import Selection
 from .signals import hand_on, interruptible
 from .sink import Sink, identity_of, sink_of
-from .transfer import Requests, Transfers, closed, opened, settle
+from .transfer import Requests, Transfers, closed, opened, part, settle
 from .watch import Watch, Wishes
 
 if TYPE_CHECKING:
@@ -119,6 +121,7 @@ class _Run:
         self.transfers: Transfers | None = None
         self.wishes = wishes
         self.accept: Withheld | None = None
+        self.now = datetime.now(timezone.utc)
 
     def all(self) -> None:
         """The whole run, under the connection's lock."""
@@ -147,6 +150,7 @@ class _Run:
             self._load(ledger, destination, self.listed)
             if sink is not None:
                 try:
+                    self._part(ledger, sink)
                     self._transfer(http, ledger, sink)
                 finally:
                     self._load(ledger, destination, ())
@@ -223,7 +227,8 @@ class _Run:
             return False
         if resource.content is None or self.config.sink is None or not resource.asks_for_changes:
             return True
-        return not ledger.transfers.unaddressed(resource.name, identity_of(self.config) or "")
+        sink, window = identity_of(self.config) or "", Selection(resource, self.now).window
+        return not ledger.transfers.unaddressed(resource.name, sink, window)
 
     # -- load ------------------------------------------------------------------------------
 
@@ -282,6 +287,15 @@ class _Run:
                 f"{len(missing):,} files are no longer in the sink: they are fetched again"
             )
 
+    def _part(self, ledger: Ledger, sink: Sink) -> None:
+        """Bytes of files that are gone, as the destination knows by now, make room."""
+        for resource in self.config.resources:
+            one = self.report.resources.get(resource.name)
+            if resource.on_delete == "keep" or one is None or self.cancelled():
+                continue
+            trash = self.now if resource.on_delete == "trash" else None
+            one.parted = part(ledger, sink, resource.name, trash, self.watch.point)
+
     def _transfer(self, http: Http, ledger: Ledger, sink: Sink) -> None:
         opened(ledger, sink, max((listed.number for listed in self.listed), default=0))
         for listed in self.listed:
@@ -291,8 +305,9 @@ class _Run:
             one = self.report.resources[resource.name]
             number = listed.number
             since = number if listed.is_full else 0
+            window = Selection(resource, self.now).window
             one.unchanged, one.parked, todo = ledger.transfers.counts(
-                resource.name, since, sink.identity
+                resource.name, since, sink.identity, window
             )
             self.watch.stage(resource.name, "transfer", todo)
             planner = Planner(
@@ -304,6 +319,7 @@ class _Run:
                 listed.summary.complete and listed.is_full,
                 sink.vacant,
                 since,
+                window,
             )
             self.transfers = Transfers(
                 http,

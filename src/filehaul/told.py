@@ -172,5 +172,9 @@ def meaning_of(config: Config, resource: Resource) -> str:
     """What a change token of this resource stands on: with another config it says nothing."""
     auth = config.client.auth
     account = [getattr(auth, name, None) for name in ("type", "client_id", "username")]
-    words = [config.client.base_url, account, resource.model_dump(mode="json", exclude={"deletes"})]
+    words = [
+        config.client.base_url,
+        account,
+        resource.model_dump(mode="json", exclude={"deletes", "on_delete"}),
+    ]
     return hashlib.blake2b(dumps(words), digest_size=16).hexdigest()

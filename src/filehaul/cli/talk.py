@@ -144,7 +144,8 @@ class Progress:
         if receipt.status == "failed" and not self.as_json:
             self._failed += 1
             if self._failed <= _MOST_FAILED:
-                say(f"failed: {receipt.target}: {receipt.error}")
+                name = receipt.target or receipt.file.name or receipt.file.file_id
+                say(f"failed: {name}: {receipt.error}")
             elif self._failed == _MOST_FAILED + 1:
                 say("… and more: filehaul status names them all")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import ConfigError
 from .asking_agree import agree_on_asking
 from .base import spelled
+from .placing_agree import agree_on_placing
 from .sync_agree import agree_on_sync
 from .walk import FOLDER_ID, texts
 
@@ -27,6 +28,7 @@ def agree(config: Config) -> None:
     for resource in config.resources:
         place = f"the resource {resource.name!r} in {config.source}"
         agree_on_sync(resource, place)
+        agree_on_placing(resource, place)
         _keys(resource, place)
         if resource.walk is not None:
             _walk(resource, resource.walk, place)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from .asking import Asking, Expired, Export
 from .base import Path
+from .layout import Layout
+from .select import Select
 from .units import Size
 from .verify import Verify
 
@@ -22,8 +24,13 @@ class Content(Asking):
         None, description="address of the bytes; {column} or {path.into.record} is put in"
     )
     url_field: Path | None = Field(None, description="instead: the record holds the address")
-    layout: Literal["by_path", "by_id"] = Field(
-        "by_path", description="at the vendor's path below the sink, or under the file's id"
+    layout: Layout = Field(
+        "by_path",
+        description="where a file lies below the sink: by_path (as at the vendor), by_id, by_hash "
+        "(one copy of equal bytes), or a template of columns, as in {drive_id}/{path}",
+    )
+    select: Select | None = Field(
+        None, description="which files are transferred; left out: all of them"
     )
     ranges: bool | Annotated[int, Field(ge=1, le=64)] = Field(
         False,

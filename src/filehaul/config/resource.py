@@ -106,6 +106,11 @@ class Resource(Model):
     deletes: Deletes = Field(
         default_factory=Deletes, description="soft, hard, none, or a block with limits"
     )
+    on_delete: Literal["keep", "trash", "remove"] = Field(
+        "keep",
+        description="what becomes of the bytes of files that are gone, once their rows say so: "
+        "they stay, go to .filehaul/trash in the sink, or go",
+    )
     selected: bool = Field(True, description="false: not listed")
     fields: Fields | None = Field(None, description="neutral column: path in the record")
     content: Content | None = Field(None, description="left out: the catalogue only")

@@ -23,7 +23,7 @@ from .codecs import CODECS, Convert, UnfitError, checksum_hex, size, text
 from .columns import plain_name
 from .places import Places
 
-_USUAL = {
+USUAL = {
     "file_id": ("file_id", "id"),
     "drive_id": ("drive_id",),
     "name": ("file_name", "name", "filename"),
@@ -194,7 +194,7 @@ def roles_of(resource: Resource, sample: Mapping[str, Any] | None = None) -> Rol
     fields = resource.fields
     if fields is not None:
         pairs = {"name": "file_name", "modified": "modified_at"}
-        for role in (*_USUAL, "kind"):
+        for role in (*USUAL, "kind"):
             source = getattr(fields, pairs.get(role, role))
             if isinstance(source, FieldSource):
                 roles[role] = _role(role, [record_path(source.path)], source.codec)
@@ -217,7 +217,7 @@ def _usual(
     chosen: dict[str, str],
 ) -> None:
     """The usual names: each record may have them or not, in the order of preference."""
-    for role, usual in _USUAL.items():
+    for role, usual in USUAL.items():
         # The config's own key comes before the usual names of one.
         own = resource.keys if role == "file_id" and len(resource.keys) == 1 else ()
         names = tuple(dict.fromkeys((*own, *usual)))

@@ -18,18 +18,21 @@ from .changes import ChangesBook
 from .files import FileNote, FilesBook, Tombstone
 from .packages import PackagesBook
 from .partials import Partial, PartialsBook
-from .places import Claim, Intent, Owner, PlacesBook
+from .places import Claim, Gone, Intent, Owner, PlacesBook
+from .selected import ALWAYS, Window
 from .store import SCHEMA_VERSION, Ledger, explained, micros, moment
 from .transfers import Todo, TransfersBook
 from .watermarks import WatermarksBook
 from .withheld import Withheld, WithheldBook
 
 __all__ = [
+    "ALWAYS",
     "SCHEMA_VERSION",
     "ChangesBook",
     "Claim",
     "FileNote",
     "FilesBook",
+    "Gone",
     "Intent",
     "Ledger",
     "Owner",
@@ -41,6 +44,7 @@ __all__ = [
     "Tombstone",
     "TransfersBook",
     "WatermarksBook",
+    "Window",
     "Withheld",
     "WithheldBook",
     "explained",

@@ -19,13 +19,15 @@ _ASKED = 500  # keys in one question; SQLite's limit was 999 for long
 _MARKS = ",".join("?" * _ASKED)
 _UPSERT = """
 INSERT INTO files (resource, key, row_hash, listing, first_seen, is_file, file_id, drive_id,
-                   name, desired, size, fingerprint, checksum, version, mime_type)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                   name, desired, size, fingerprint, checksum, version, mime_type, unselected,
+                   modified)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (resource, key) DO UPDATE SET
     row_hash = excluded.row_hash, listing = excluded.listing, is_file = excluded.is_file,
     file_id = excluded.file_id, drive_id = excluded.drive_id, name = excluded.name,
     desired = excluded.desired, size = excluded.size, fingerprint = excluded.fingerprint,
     checksum = excluded.checksum, version = excluded.version, mime_type = excluded.mime_type,
+    unselected = excluded.unselected, modified = excluded.modified,
     deleted_at = NULL, delete_reason = NULL, last_row = NULL
 """
 _UPSERT_ROW = """
@@ -44,12 +46,18 @@ WHERE deleted_at IS NULL AND resource = ?
 
 @dataclass(frozen=True)
 class FileNote:
-    """A file as a listing saw it, for the ledger. ``desired``: the path it wants in the sink."""
+    """A file as a listing saw it, for the ledger.
+
+    ``desired``: the path it wants in the sink; None: its bytes decide. ``unselected``: why it is
+    not to be transferred. ``modified``: microseconds, where times count for that.
+    """
 
     file: File
     row_hash: bytes
     is_file: bool = True
     desired: str | None = None
+    unselected: str | None = None
+    modified: int | None = None
 
 
 @dataclass(frozen=True)
@@ -153,6 +161,8 @@ class FilesBook:
                     orjson.dumps(dict(file.checksum)).decode() if file.checksum else None,
                     file.version,
                     file.mime_type,
+                    note.unselected,
+                    note.modified,
                 )
             )
         self.db.executemany(_UPSERT, rows)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
 from ..models import File, Receipt
+from .selected import ALWAYS, SELECTED, Window
 
 if TYPE_CHECKING:
     from .store import Ledger
+
+
+_BATCH = 1000
 
 
 class Owner(NamedTuple):
@@ -30,6 +35,16 @@ class Claim(NamedTuple):
     desired: str
     resource: str
     key: str
+
+
+class Gone(NamedTuple):
+    """A file that the vendor no longer has, and where its bytes still lie."""
+
+    key: str
+    file_id: str
+    reason: str
+    size: int | None
+    target: str
 
 
 @dataclass(frozen=True)
@@ -88,16 +103,20 @@ class PlacesBook:
             [(sink, *claim, claim.path in vacant) for claim in claims],
         )
 
-    def release_moved(self, sink: str, resource: str, listing: int) -> None:
-        """Free the paths of files that want another one now: so that two can swap theirs."""
+    def release_moved(
+        self, sink: str, resource: str, listing: int, window: Window = ALWAYS
+    ) -> None:
+        """Free the paths of files that want another one now: so that two can swap theirs. Files
+        that are not selected stay where they are.
+        """
         self.db.execute(
             "DELETE FROM paths WHERE sink = :sink AND folded IN ("
             " SELECT p.folded FROM files f"
             " JOIN paths p ON p.sink = :sink AND p.resource = f.resource AND p.key = f.key"
             " WHERE f.resource = :resource AND f.listing >= :listing"
-            " AND f.deleted_at IS NULL"
+            f" AND f.deleted_at IS NULL AND {SELECTED}"
             " AND f.desired IS NOT p.desired)",
-            {"sink": sink, "resource": resource, "listing": listing},
+            {"sink": sink, "resource": resource, "listing": listing, **window._asdict()},
         )
 
     # -- what lies where -------------------------------------------------------------------
@@ -197,19 +216,80 @@ class PlacesBook:
     def leave(self, sink: str, targets: Iterable[str]) -> None:
         """The bytes at these paths are to go: their files are elsewhere now."""
         self.db.executemany(
-            "INSERT OR IGNORE INTO leaving VALUES (?, ?)", [(sink, t) for t in targets]
+            "INSERT OR IGNORE INTO leaving VALUES (?, ?, NULL)", [(sink, t) for t in targets]
         )
 
-    def leaving(self, sink: str) -> list[str]:
-        """Paths whose bytes are to go, and which hold no other file's by now."""
-        rows = self.db.execute("SELECT target FROM leaving WHERE sink = ?", (sink,)).fetchall()
-        targets = [str(row[0]) for row in rows]
-        held = self.held(sink, targets)
-        return [target for target in targets if target not in held]
+    def leaving(self, sink: str) -> list[tuple[str, str | None]]:
+        """Paths whose bytes are to go, and which hold no other file's by now; and where they go:
+        None: nowhere.
+        """
+        rows: list[tuple[str, str | None]] = self.db.execute(
+            "SELECT target, trash FROM leaving WHERE sink = ?", (sink,)
+        ).fetchall()
+        held = self.held(sink, [target for target, _ in rows])
+        return [row for row in rows if row[0] not in held]
 
     def left(self, sink: str) -> None:
         """They have gone."""
         self.db.execute("DELETE FROM leaving WHERE sink = ?", (sink,))
+
+    # -- files that are gone ---------------------------------------------------------------
+
+    def gone(self, resource: str, sink: str, confirmed: bool = True) -> Iterator[list[Gone]]:
+        """Tombstones of a resource whose bytes this sink holds, in batches. ``confirmed``: only
+        those that the destination has.
+        """
+        loaded = "AND f.loaded_hash IS f.row_hash" if confirmed else ""
+        last = ""
+        while True:
+            rows = self.db.execute(
+                "SELECT f.key, f.file_id, f.delete_reason, t.size, t.target FROM files f"
+                " JOIN transfers t ON t.resource = f.resource AND t.key = f.key"
+                f" WHERE f.resource = ? AND f.deleted_at IS NOT NULL {loaded}"
+                " AND t.sink = ? AND t.sha256 IS NOT NULL AND f.key > ? ORDER BY f.key LIMIT ?",
+                (resource, sink, last, _BATCH),
+            ).fetchall()
+            if rows:
+                yield [Gone(*row) for row in rows]
+            if len(rows) < _BATCH:
+                return
+            last = str(rows[-1][0])
+
+    def paths(self, sink: str, keys: Iterable[str]) -> dict[str, str]:
+        """The paths that these folded ones stand for now, of those that belong to a file."""
+        return dict(
+            self.db.execute(
+                "SELECT p.folded, p.path FROM json_each(?) j"
+                " CROSS JOIN paths p ON p.sink = ? AND p.folded = j.value",
+                (_json(keys), sink),
+            )
+        )
+
+    def part(
+        self,
+        sink: str,
+        resource: str,
+        keys: Iterable[str],
+        leaving: Iterable[tuple[str, str | None]],
+    ) -> None:
+        """These files have no bytes and no path here any longer. ``leaving``: the paths that are to
+        be cleared, and where their bytes go (None: nowhere). To be called in a transaction.
+        """
+        keys = list(keys)
+        now = time.time_ns() // 1000
+        self.db.executemany(
+            "UPDATE transfers SET status = 'gone', sha256 = NULL, size = NULL, verified_by = NULL,"
+            " recorded_at = ?, loaded = 0, package = NULL WHERE resource = ? AND key = ?",
+            [(now, resource, key) for key in keys],
+        )
+        self.db.executemany(
+            "DELETE FROM paths WHERE sink = ? AND resource = ? AND key = ?",
+            [(sink, resource, key) for key in keys],
+        )
+        self.db.executemany(
+            "INSERT OR REPLACE INTO leaving VALUES (?, ?, ?)",
+            [(sink, *row) for row in leaving],
+        )
 
 
 def _kept(receipt: Receipt) -> str:

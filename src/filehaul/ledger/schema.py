@@ -45,6 +45,8 @@ CREATE TABLE columns (
 
 -- row_hash: the row as last seen; loaded_hash: as confirmed in the destination.
 -- listing: the number of the listing that saw it last. desired: the path it wants in the sink.
+-- desired is NULL where the bytes decide. unselected: why it is not to be transferred.
+-- modified: its time, where times count for that.
 -- deleted_at: it is a tombstone; last_row: then its row as the destination had it, as JSON.
 CREATE TABLE files (
     resource TEXT NOT NULL, key TEXT NOT NULL,
@@ -53,6 +55,7 @@ CREATE TABLE files (
     is_file INTEGER NOT NULL, file_id TEXT NOT NULL, drive_id TEXT NOT NULL,
     name TEXT, desired TEXT, size INTEGER, fingerprint TEXT NOT NULL, checksum TEXT,
     version TEXT, mime_type TEXT,
+    unselected TEXT, modified INTEGER,
     deleted_at INTEGER, delete_reason TEXT, last_row BLOB,
     PRIMARY KEY (resource, key)
 ) WITHOUT ROWID;
@@ -85,17 +88,19 @@ CREATE TABLE paths (
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX paths_of_file ON paths (sink, resource, key);
 
--- A name that already holds bytes is about to be replaced: settled at the next start.
+-- A name that already holds bytes is about to be replaced: settled at the next start. In layout
+-- by_hash several files get one name.
 CREATE TABLE intents (
     sink TEXT NOT NULL, target TEXT NOT NULL,
     resource TEXT NOT NULL, key TEXT NOT NULL,
     listing INTEGER NOT NULL, sha256 BLOB NOT NULL, receipt TEXT NOT NULL,
-    PRIMARY KEY (sink, target)
+    PRIMARY KEY (sink, target, resource, key)
 ) WITHOUT ROWID;
 
--- A file's bytes are at another path now: those at this one are to go.
+-- A file's bytes are at another path now, or the file is gone: those at this one are to go.
+-- trash: where to; NULL: they are removed.
 CREATE TABLE leaving (
-    sink TEXT NOT NULL, target TEXT NOT NULL, PRIMARY KEY (sink, target)
+    sink TEXT NOT NULL, target TEXT NOT NULL, trash TEXT, PRIMARY KEY (sink, target)
 ) WITHOUT ROWID;
 
 -- Bytes that are not verified yet and can be gone on with, also by another run. spans: which of

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from ..models import File, Receipt
+from ..names import HASHES, is_by_hash
 from ..redact import redact
+from .selected import ALWAYS, SELECTED, Window
 from .store import micros, moment
 
 if TYPE_CHECKING:
@@ -42,7 +44,8 @@ ON CONFLICT (resource, key) DO UPDATE SET
     listing=excluded.listing, recorded_at=excluded.recorded_at, loaded=0, package=NULL
 """
 
-# One name holds one file's bytes: who held this one before holds none now.
+# One name holds one file's bytes: who held this one before holds none now. But for those of layout
+# by_hash, which are all files' that have these bytes.
 _LOSE = """
 UPDATE transfers SET status = CASE status WHEN 'done' THEN 'gone' ELSE status END,
     sha256 = NULL, size = NULL, verified_by = NULL, loaded = 0, package = NULL
@@ -54,12 +57,16 @@ FROM files f
 LEFT JOIN transfers t ON t.resource = f.resource AND t.key = f.key
 LEFT JOIN paths p ON p.sink = :sink AND p.resource = f.resource AND p.key = f.key
 """
-# Files that the vendor has, as far as listings from number :listing on saw them.
-_THERE = "f.resource = :resource AND f.listing >= :listing AND f.is_file AND f.deleted_at IS NULL"
-# A receipt for this very fingerprint, path and sink says that the file is done.
+# Files that the vendor has, as far as listings from number :listing on saw them; and those of them
+# that are selected.
+_LISTED = "f.resource = :resource AND f.listing >= :listing AND f.is_file AND f.deleted_at IS NULL"
+_THERE = f"{_LISTED} AND {SELECTED}"
+# A receipt for this very fingerprint, path and sink says that the file is done. Where a file
+# without a desired path lies, its bytes have decided (`names.by_hash`).
 _DONE = (
-    "(t.status IS 'done' AND t.fingerprint = f.fingerprint AND t.sink = :sink"
-    " AND t.target IS p.path AND p.desired IS f.desired)"
+    "(t.status IS 'done' AND t.fingerprint = f.fingerprint AND t.sink = :sink AND"
+    f" iif(f.desired IS NULL, t.target GLOB '{HASHES}/*',"
+    " t.target IS p.path AND p.desired IS f.desired))"
 )
 # It failed for good, has not changed, and its day has not come. A day that is further away than
 # any can be was set by a clock that was wrong.
@@ -80,7 +87,7 @@ SELECT f.key, f.file_id, f.drive_id, f.name, f.desired, f.size, f.checksum, f.fi
 {_JOINED}
 LEFT JOIN temp.addresses a ON a.resource = f.resource AND a.key = f.key
 LEFT JOIN kept_addresses k ON k.resource = f.resource AND k.key = f.key
-WHERE {_THERE} AND f.key > :after
+WHERE {_THERE} AND f.key > :last
   AND NOT {_DONE} AND NOT {_PARKED}
 """
 
@@ -88,12 +95,12 @@ WHERE {_THERE} AND f.key > :after
 class Todo(NamedTuple):
     """A file that is not done: what the vendor says, and what an earlier receipt says.
 
-    ``target``, ``size``, ``sha256``: the bytes that the sink holds of it; ``sha256`` is None where
-    it holds none.
+    ``desired``: None where its bytes decide where it lies. ``target``, ``size``, ``sha256``: the
+    bytes that the sink holds of it; ``sha256`` is None where it holds none.
     """
 
     file: File
-    desired: str
+    desired: str | None
     address: str | None
     path: str | None
     status: str | None
@@ -130,7 +137,12 @@ class TransfersBook:
     # -- what is to do ---------------------------------------------------------------------
 
     def todo(
-        self, resource: str, listing: int, sink: str, only_moved: bool = False
+        self,
+        resource: str,
+        listing: int,
+        sink: str,
+        only_moved: bool = False,
+        window: Window = ALWAYS,
     ) -> Iterator[list[Todo]]:
         """Files that are not done, in batches, in the order of their keys.
 
@@ -138,45 +150,51 @@ class TransfersBook:
         ``only_moved``: those whose bytes are in the sink already, at another path.
         """
         query = f"{_TODO} {f'AND {_MOVED}' if only_moved else ''} ORDER BY f.key LIMIT :most"
-        values = {"resource": resource, "listing": listing, "sink": sink, "most": _BATCH}
-        after = ""
+        values = {**_values(resource, listing, sink, window), "most": _BATCH}
+        last = ""
         while True:
             rows = self.db.execute(
-                query, {**values, "after": after, "now": time.time_ns() // 1000}
+                query, {**values, "last": last, "now": time.time_ns() // 1000}
             ).fetchall()
             if rows:
                 yield [_todo(resource, row) for row in rows]
             if len(rows) < _BATCH:
                 return
-            after = rows[-1][0]
+            last = rows[-1][0]
 
-    def counts(self, resource: str, listing: int, sink: str) -> tuple[int, int, int]:
+    def counts(
+        self, resource: str, listing: int, sink: str, window: Window = ALWAYS
+    ) -> tuple[int, int, int]:
         """Of the files as in `todo`: how many are done, are parked, and are to do."""
         row = self.db.execute(
             f"SELECT coalesce(sum({_DONE}), 0), coalesce(sum(NOT {_DONE} AND {_PARKED}), 0),"
             " count(*)"
             f" {_JOINED} WHERE {_THERE}",
-            {
-                "resource": resource,
-                "listing": listing,
-                "sink": sink,
-                "now": time.time_ns() // 1000,
-            },
+            _values(resource, listing, sink, window),
         ).fetchone()
         return int(row[0]), int(row[1]), int(row[2] - row[1] - row[0])
 
-    def unaddressed(self, resource: str, sink: str) -> bool:
+    def unselected(
+        self, resource: str, listing: int, sink: str, window: Window
+    ) -> Iterator[tuple[str, int | None, str]]:
+        """(file_id, size, the key of ``select`` that keeps it out) of files as in `todo`, but not
+        selected, whose bytes are not in the sink.
+        """
+        yield from self.db.execute(
+            "SELECT f.file_id, f.size, coalesce(f.unselected,"
+            " iif(f.modified < :after, 'modified_after', 'modified_before'))"
+            f" {_JOINED} WHERE {_LISTED} AND NOT ({SELECTED})"
+            " AND NOT (t.sha256 IS NOT NULL AND t.sink = :sink) ORDER BY f.key",
+            _values(resource, listing, sink, window),
+        )
+
+    def unaddressed(self, resource: str, sink: str, window: Window = ALWAYS) -> bool:
         """Whether there are files to fetch whose address must be asked for again."""
         row = self.db.execute(
             f"SELECT EXISTS (SELECT 1 {_JOINED} WHERE {_THERE} AND NOT {_DONE} AND NOT {_PARKED}"
             " AND NOT EXISTS (SELECT 1 FROM kept_addresses k"
             " WHERE k.resource = f.resource AND k.key = f.key))",
-            {
-                "resource": resource,
-                "listing": 0,
-                "sink": sink,
-                "now": time.time_ns() // 1000,
-            },
+            _values(resource, 0, sink, window),
         ).fetchone()
         return bool(row[0])
 
@@ -200,7 +218,9 @@ class TransfersBook:
             [
                 (sink, receipt.target, receipt.file.resource, receipt.file.key)
                 for receipt in receipts
-                if receipt.status == "done" and receipt.target not in placed
+                if receipt.status == "done"
+                and receipt.target not in placed
+                and not is_by_hash(receipt.target)
             ],
         )
 
@@ -303,6 +323,17 @@ class TransfersBook:
                 " GROUP BY status"
             )
         }
+
+
+def _values(resource: str, listing: int, sink: str, window: Window) -> dict[str, Any]:
+    now = time.time_ns() // 1000
+    return {
+        "resource": resource,
+        "listing": listing,
+        "sink": sink,
+        "now": now,
+        **window._asdict(),
+    }
 
 
 def _row(receipt: Receipt, sink: str, listing: int | None, now: int) -> tuple[Any, ...]:

@@ -7,7 +7,8 @@ bytes are already there. Before a name that holds bytes is replaced, or a file g
 the intent is in the ledger, and settled by the bytes themselves at the next start (`settle`).
 
 Files whose path changed and whose bytes did not are renamed first (`moves`); then the rest is
-fetched (`fetch`).
+fetched (`fetch`). Before both, the bytes of files that are gone go, where that is asked for
+(`parting`).
 """
 
 from __future__ import annotations
@@ -15,5 +16,16 @@ from __future__ import annotations
 from .asking import Requests
 from .batch import BATCH, INTERVAL, Point, closed, opened, settle
 from .fetch import Transfers
+from .parting import part
 
-__all__ = ["BATCH", "INTERVAL", "Point", "Requests", "Transfers", "closed", "opened", "settle"]
+__all__ = [
+    "BATCH",
+    "INTERVAL",
+    "Point",
+    "Requests",
+    "Transfers",
+    "closed",
+    "opened",
+    "part",
+    "settle",
+]

@@ -12,6 +12,7 @@ from ..download import WORTH_KEEPING
 from ..errors import FilehaulError, SinkError
 from ..ledger import Ledger, Partial, micros
 from ..models import File, Receipt
+from ..names import is_by_hash
 from ..sink import Bucket, RefusedError, Sink
 from .receipts import recovered, refused
 from .uploads import Uploads
@@ -60,6 +61,7 @@ class Batch:
         self._changes: list[Change] = []
         self._leaving: list[str] = []
         self._placed: set[str] = set()  # paths at which nothing lay before
+        self._shared: set[str] = set()  # of layout by_hash: those whose bytes are there
         self._settled: list[str] = []  # paths of which an intent has come about
         self._oldest = 0.0
         self._uploads = Uploads(sink) if isinstance(sink, Bucket) else None
@@ -99,10 +101,14 @@ class Batch:
 
     def _do(self, change: Change) -> None:
         """What was intended."""
+        target = change.receipt.target
+        if target in self._shared and self.sink.size(target) == change.receipt.size:
+            self._settled.append(target)
+            self._spare(change)
+            return
         if self._uploads is not None:
             self._uploads.begin(change, intended=True)
             return
-        target = change.receipt.target
         self._settled.append(target)
         try:
             if change.partial is not None:
@@ -114,11 +120,21 @@ class Batch:
         else:
             self._done(change)
 
+    def _spare(self, change: Change) -> None:
+        """These very bytes are there already, as a receipt says: another file has them too."""
+        if change.partial is not None:
+            self.sink.discard(change.partial)
+        elif change.moved_from is not None:
+            self._leaving.append(change.moved_from)
+        self._done(change)
+
     def _done(self, change: Change) -> None:
         self.point("committed")
         if change.leaves is not None:
             self._leaving.append(change.leaves)
         self._receipts.append(change.receipt)
+        if is_by_hash(change.receipt.target):
+            self._shared.add(change.receipt.target)
 
     def _refused(self, change: Change, problem: RefusedError) -> None:
         """This name is refused, and not the whole sink in trouble. A move stays to do."""
@@ -234,6 +250,8 @@ class Batch:
             with self.ledger.transaction():
                 places.intend(identity, [change.receipt for change in changes], self.listing)
             self.point("intended")
+            hashed = [change.receipt.target for change in changes]
+            self._shared = places.held(identity, filter(is_by_hash, hashed))
             for change in changes:
                 self._do(change)
         self.sink.flush()
@@ -274,15 +292,20 @@ class Batch:
 
 
 def clear(ledger: Ledger, sink: Sink, coming: Collection[str] = ()) -> None:
-    """Remove bytes whose files are elsewhere now. ``coming``: where others are on their way to:
-    these replace them.
+    """Take away bytes whose files are elsewhere now, or gone. ``coming``: where others are on
+    their way to: these replace them.
     """
     leaving = ledger.places.leaving(sink.identity)
-    sink.clear([target for target in leaving if target not in coming])
+    going = {target: trash for target, trash in leaving if target not in coming}
+    for target, trash in going.items():
+        if trash is not None and sink.size(target) is not None:
+            with contextlib.suppress(RefusedError):  # it is no file any more: not ours
+                sink.move(target, trash)
+    sink.clear([target for target, trash in going.items() if trash is None])
     with ledger.transaction():
         ledger.places.left(sink.identity)
         if coming:
-            ledger.places.leave(sink.identity, [one for one in leaving if one in coming])
+            ledger.places.leave(sink.identity, [one for one, _ in leaving if one in coming])
 
 
 def opened(ledger: Ledger, sink: Sink, listing: int) -> None:

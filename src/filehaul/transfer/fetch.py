@@ -16,6 +16,7 @@ from ..fit import MismatchError, fit
 from ..http import Http, Request, Result
 from ..ledger import Ledger, Partial
 from ..models import File, Receipt, Task
+from ..names import by_hash
 from ..parts import Part, Parts, WholeError
 from ..pieces import Lanes
 from ..plan import IMPOSSIBLE, MOVE, UNADDRESSED, UNCHANGED, Decision, Planner
@@ -254,16 +255,17 @@ class Transfers:
         self._in_a_row = 0
         self._had += 1
         self.point("verified")
-        change = Change(receipt, partial, leaves=self._leaves(task))
-        if task.replaces:
+        if task.by_hash:
+            receipt = receipt._replace(target=by_hash(str(receipt.sha256)))
+        change = Change(receipt, partial, leaves=self._leaves(task.moved_from, receipt.target))
+        if task.replaces or task.by_hash:
             self.batch.intend(change)
         else:
             self.batch.put(change)
 
-    def _leaves(self, task: Task) -> str | None:
+    def _leaves(self, old: str | None, target: str) -> str | None:
         """Where an earlier version of the file lies, and is to go."""
-        old = task.moved_from
-        return None if old is None or self.sink.same(old, task.target) else old
+        return None if old is None or old == target or self.sink.same(old, target) else old
 
     def _joined(self, file: Parts) -> None:
         """A file in parts has come, or has failed."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from ..ledger import Ledger
 from ..models import Receipt, Task
-from ..names import folded
+from ..names import folded, is_by_hash
 from ..plan import MOVE, Decision
 from ..sink import Sink
 from .batch import Batch, Change
@@ -25,6 +25,7 @@ class Moves:
         self.ledger = ledger
         self.batch = batch
         self._waiting: dict[str, tuple[Task, Receipt]] = {}  # by the folded name they wait for
+        self._sharing: dict[str, int] = {}  # how many files' bytes lie at a path of layout by_hash
 
     def carry_out(self, decisions: Iterable[Decision], cancelled: Callable[[], bool]) -> None:
         """All of them, as far as the sink lets."""
@@ -37,6 +38,8 @@ class Moves:
             receipt = kept(self.ledger, task, moved=True)
             if self.sink.size(task.moved_from) != receipt.size:
                 continue  # somebody was here: what is there is not what the receipt tells of
+            if is_by_hash(task.moved_from) and not self._is_last(task.moved_from):
+                continue
             if self._is_free(task):
                 self._move(task, receipt)
             else:
@@ -44,8 +47,20 @@ class Moves:
         self._go_in_turn(cancelled)
         self.batch.finish(cancelled)
 
+    def _is_last(self, shared: str) -> bool:
+        """Whether no other file needs the bytes at this path any longer: the others were here
+        before, and are fetched.
+        """
+        if shared not in self._sharing:
+            holders = self.ledger.transfers.holders(self.sink.identity, [shared])
+            self._sharing[shared] = len(holders)
+        self._sharing[shared] -= 1
+        return self._sharing[shared] == 0
+
     def _is_free(self, task: Task) -> bool:
         assert task.moved_from is not None
+        if task.by_hash:  # whatever is there is these very bytes
+            return True
         taken = self.sink.size(task.target) is not None
         return not taken or self.sink.same(task.moved_from, task.target)
 

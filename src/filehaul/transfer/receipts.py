@@ -8,6 +8,7 @@ from .. import checksums
 from ..errors import AnswerError, CredentialsError, FilehaulError
 from ..ledger import Ledger
 from ..models import File, Receipt, Task
+from ..names import by_hash
 from ..sink import Sink
 
 _RETRIED = frozenset({401, 408, 425, 429})
@@ -40,7 +41,7 @@ def already_there(sink: Sink, task: Task) -> Receipt | None:
     or the ledger was lost.
     """
     wanted = checksums.strongest(task.file.checksum)
-    if wanted is None or task.vacant or task.verify in ("none", "size"):
+    if wanted is None or task.vacant or task.verify in ("none", "size") or not task.target:
         return None
     size = sink.size(task.target)
     if size is None or (task.file.size is not None and size != task.file.size):
@@ -49,6 +50,8 @@ def already_there(sink: Sink, task: Task) -> Receipt | None:
     found = sink.digests(task.target, {wanted[0], "sha256"})
     if found is None or found[wanted[0]] != wanted[1]:
         return None
+    if task.by_hash and task.target != by_hash(found["sha256"]):
+        return None  # the vendor's checksums are of different bytes
     return Receipt(
         file=task.file,
         target=task.target,

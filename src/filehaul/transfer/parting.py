@@ -1,0 +1,56 @@
+"""The bytes of files that the vendor no longer has: ``on_delete`` trash or remove.
+
+Only those whose tombstones are confirmed in the destination; and never a path at which another
+file's bytes lie. The receipt says ``gone`` first, then the bytes go: a kill between the two is made
+good at the next start (`filehaul.transfer.batch.clear`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from ..ledger import Gone, Ledger
+from ..names import folded, in_trash
+from ..sink import Sink
+from .batch import Point, clear
+
+
+def part(
+    ledger: Ledger,
+    sink: Sink,
+    resource: str,
+    trash: datetime | None,
+    point: Point = lambda _name: None,
+) -> int:
+    """Let go of all that may go of a resource; how many files.
+
+    ``trash``: when this run began, which names its folder in the trash; None: the bytes are
+    removed. ``point`` is told ``parted``: the ledger knows, and the bytes are still there.
+    """
+    count, folder = 0, None if trash is None else trash.strftime("%Y-%m-%dT%H-%M-%S.%fZ")
+    for batch in ledger.places.gone(resource, sink.identity):
+        rows = _rows(ledger, sink, batch, folder)
+        with ledger.transaction():
+            ledger.places.part(sink.identity, resource, [one.key for one in batch], rows)
+        point("parted")
+        clear(ledger, sink)
+        count += len(batch)
+    sink.flush()
+    return count
+
+
+def _rows(
+    ledger: Ledger, sink: Sink, batch: Sequence[Gone], folder: str | None
+) -> list[tuple[str, str | None]]:
+    """Which paths are left, and where their bytes go. Not those that a disk which ignores case
+    takes for another file's.
+    """
+    keys = {folded(one.target) for one in batch}
+    owners = ledger.places.paths(sink.identity, keys)
+    rows: list[tuple[str, str | None]] = []
+    for one in batch:
+        other = owners.get(folded(one.target), one.target)
+        if other == one.target or not sink.same(other, one.target):
+            rows.append((one.target, None if folder is None else in_trash(one.target, folder)))
+    return rows
