@@ -47,10 +47,10 @@ def segments(template: str) -> list[list[Piece]]:
             )
         *whole, rest = literal.split("/")
         for text in whole:
-            found[-1].append(Piece(text, None, ""))
+            found[-1] += [Piece(text, None, "")] if text else []
             found.append([])
         if column is None:
-            found[-1].append(Piece(rest, None, ""))
+            found[-1] += [Piece(rest, None, "")] if rest else []
             continue
         first, *more = _formats(column, spec or "")
         found[-1].append(Piece(rest, column, first))
@@ -79,7 +79,7 @@ def _formats(column: str, spec: str) -> list[str]:
 
 
 def _check(segment: list[Piece]) -> None:
-    if not any(piece.literal or piece.column for piece in segment):
+    if not segment:
         raise ValueError("a slash at an end, or two in a row: the path is one below the sink")
     texts = [piece.literal for piece in segment] + [piece.format for piece in segment]
     alone = all(piece.column is None for piece in segment)

@@ -67,9 +67,11 @@ class Batch:
         self._uploads = Uploads(sink) if isinstance(sink, Bucket) else None
         self._unsent: list[Change] = []
 
-    def add(self, receipt: Receipt) -> None:
-        """A receipt for what has happened already, or has failed."""
+    def add(self, receipt: Receipt, leaves: str | None = None) -> None:
+        """A receipt for what has happened already, or has failed. ``leaves``: as of a `Change`."""
         self._receipts.append(receipt)
+        if leaves is not None:
+            self._leaving.append(leaves)
         self._begun()
 
     def put(self, change: Change) -> None:

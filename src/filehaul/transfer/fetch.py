@@ -162,7 +162,8 @@ class Transfers:
             if receipt is None:
                 yield decision.task
                 continue
-            self.batch.add(receipt)
+            leaves = decision.task.moved_from if receipt.status == "done" else None
+            self.batch.add(receipt, self._leaves(leaves, receipt.target))
             self.tick()
             if self.http.cancelled():
                 return
