@@ -18,15 +18,18 @@ from filehaul.load import Loaded
 from filehaul.report import Report
 from filehaul.testing import FakeFile, FakeVendor
 
-OF_RESOURCE = ("content", "deletes", "fields", "primary_key", "sync_type", "write_disposition")
+OF_RESOURCE = (
+    *("content", "deletes", "fields", "on_delete", "primary_key"),
+    *("sync_type", "write_disposition"),
+)
 RECEIPT = "status, target, size, lower(hex(sha256)), verified_by, attempts, permanent, error"
 
 
 def config_for(vendor: FakeVendor, **more: Any) -> dict[str, Any]:
     """A config for this vendor, with resource ``files``; ``more`` goes to the top level.
 
-    ``content``, ``fields``, ``write_disposition``, ``sync_type``, ``deletes`` and ``primary_key``
-    go to the resource, ``endpoint`` into its endpoint, ``client`` into the client block.
+    ``content``, ``fields``, ``write_disposition``, ``sync_type``, ``deletes``, ``on_delete`` and
+    ``primary_key`` go to the resource, ``endpoint`` into its endpoint, ``client`` into the client.
     """
     resource: dict[str, Any] = {
         "name": "files",
