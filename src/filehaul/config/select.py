@@ -85,10 +85,10 @@ def glob_pattern(glob: str) -> str:
     name, in any folder. One that ends in a slash is all that is in such a folder. ValueError: a
     bracket does not close.
     """
+    if not glob.strip("/"):
+        raise ValueError(f"{glob!r} names nothing")
     anchored = "/" in glob.rstrip("/")
     text = glob.lstrip("/") + ("**" if glob.endswith("/") else "")
-    if not text:
-        raise ValueError(f"{glob!r} names nothing")
     found, at = [] if anchored else [r"(?:.*/)?"], 0
     while at < len(text):
         piece, at = _piece(text, at)
