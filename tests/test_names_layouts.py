@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import time
 from pathlib import Path
@@ -12,6 +13,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from config_dicts import with_resource
+from filehaul.config import load_config
+from filehaul.fields import roles_of
+from filehaul.layouts import layout_of
 from filehaul.names import (
     ancestors,
     by_id,
@@ -210,7 +215,7 @@ def _rows(heading: str) -> list[list[str]]:
 def test_the_docs_tell_the_truth() -> None:
     """Every example of docs/names.md is what the functions give."""
     encoded = _rows("What is encoded")
-    assert len(encoded) == 12
+    assert len(encoded) == 13
     for what, vendor, sink in encoded:
         spell = safe_segment if "slash inside" in what else safe_path
         assert spell(vendor) == sink, what
@@ -223,3 +228,18 @@ def test_the_docs_tell_the_truth() -> None:
     assert safe_segment(stays) == stays
     assert original_path("%2E%2E/aux~1f2e3d4c5b.txt") == "../aux.txt"
     assert was_cut("A very long na~cut-5f0c1d2e3b4a5968.pdf")
+
+
+def test_the_docs_tell_the_truth_about_templates() -> None:
+    """Each row of the table of templates is what the layout gives."""
+    rows = _rows("A template")
+    assert len(rows) == 4
+    for template, record_text, expected in rows:
+        record = json.loads(record_text)
+        made = with_resource(
+            primary_key="file_id", content={"path": "/{file_id}", "layout": template}
+        )
+        made["resources"][0].pop("fields", None)
+        resource = load_config(made).resources[0]
+        file = roles_of(resource, record).file("7", record)
+        assert layout_of(resource)(file, record) == expected

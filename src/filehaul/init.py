@@ -76,7 +76,7 @@ resources:
 _CONTENT = """\
     content:
       path: {path}/{{file_id}}/content
-      layout: by_path                  # or by_id
+      layout: by_path                  # or by_id, by_hash, a template
       verify: auto                     # the strongest that the record offers
 """
 
