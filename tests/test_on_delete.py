@@ -25,7 +25,7 @@ from filehaul.names import by_hash
 from filehaul.sink import Folder
 from filehaul.testing import FakeFile, FakeVendor, Fault
 from hauling import (
-    NoDestination,
+    Confirms,
     config_for,
     contents,
     haul,
@@ -38,19 +38,6 @@ from test_sink_names import named
 
 TRASH = re.compile(r"\.filehaul/trash/\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{6}Z/(.+)", re.DOTALL)
 WAYS = ["trash", "remove"]
-
-
-class Confirms(NoDestination):
-    """In the place of a destination: it takes whatever comes, and confirms it."""
-
-    def load(self, ledger: Any, catalogues: Any) -> Loaded:
-        """One package, confirmed."""
-        self.count = getattr(self, "count", 0) + 1
-        load_id = f"{id(self)}-{self.count}"
-        pairs = [(one.resource.name, one.listing) for one in catalogues]
-        ledger.packages.begin(load_id, "here", pairs)
-        ledger.packages.confirm(load_id)
-        return Loaded()
 
 
 @pytest.fixture(autouse=True)
