@@ -15,6 +15,7 @@ from config_dicts import spoilt, with_resource
 from filehaul.config import load_config
 from filehaul.errors import ConfigError
 from filehaul.layouts import layout_of
+from filehaul.ledger import Ledger
 from filehaul.models import File
 from filehaul.names import by_hash, folded, in_trash, safe_path
 from filehaul.testing import FakeFile, FakeVendor, Fault
@@ -110,6 +111,7 @@ def placed(layout: str, record: dict[str, Any], fields: Any = FIELDS, **of_file:
         ("{created_at:%Y}/{file_id}", {"ctime": "0007-01-01T00:00:00Z"}, "0007/7"),
         ("{created_at:100%%}/{file_id}", {"ctime": "2024-01-01"}, "100%/7"),
         ("{created_at}/{file_id}", {"ctime": "2024-01-01T00:00:00Z"}, "2024-01-01T00%3A00%3A00Z/7"),
+        ("{modified_at}", {"mtime": 1709210096}, "2024-02-29T12%3A34%3A56Z"),
         ("{owner}/{size}", {"owner": {"name": "Ann"}, "size": 5}, "Ann/5"),
         # what a record does not have, or has in a wrong form
         ("{modified_at:%Y/%m}/{file_id}", {}, "~empty/~empty/7"),
@@ -339,6 +341,18 @@ def test_bytes_that_are_there_are_not_fetched() -> None:
         assert numbers(haul(made)) == (0, 2, 0, 0)
         assert contents(vendor) == 0
         assert at("f1") == at("f0") == hash_path(b"same")
+
+
+def test_bytes_that_rot_are_mended_by_hash() -> None:
+    """No receipt trusts them any longer, and they have the right size: new ones replace them."""
+    with FakeVendor([FakeFile("f0", "a", content=b"right")], checksum=False) as vendor:
+        made = config(vendor, "by_hash")
+        haul(made)
+        Path("files", hash_path(b"right")).write_bytes(b"wrong")
+        with Ledger.open(Path(".filehaul/acme.sqlite")) as ledger:
+            ledger.transfers.lost([("files", "f0")])
+        assert numbers(haul(made)) == (1, 0, 0, 0)
+        assert sink_files() == {hash_path(b"right"): b"right"}
 
 
 def test_the_bytes_decide_and_not_what_the_vendor_says() -> None:

@@ -97,6 +97,8 @@ def _text(resource: Resource, piece: Piece) -> _Text:
 
     def of_column(_file: File, record: Record) -> str:
         value = read(record)
+        if isinstance(value, datetime):
+            value = value.isoformat().replace("+00:00", "Z")
         return literal if value is None else literal + text(value)
 
     return of_column

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 _DAY = 86_400_000_000
 _KEPT_FOR = 7 * _DAY
 
-# Whoever is done, gone, parked or another file by now is not gone on with.
+# Whoever is done, gone, parked, not selected or another file by now is not gone on with.
 _TO_GO_ON = """
 EXISTS (SELECT 1 FROM files f WHERE f.resource = p.resource AND f.key = p.key
-    AND f.is_file AND f.deleted_at IS NULL AND f.fingerprint = p.fingerprint)
+    AND f.is_file AND f.deleted_at IS NULL AND f.unselected IS NULL
+    AND f.fingerprint = p.fingerprint)
 AND NOT EXISTS (SELECT 1 FROM transfers t WHERE t.resource = p.resource AND t.key = p.key
     AND t.fingerprint = p.fingerprint AND (t.permanent OR (t.status = 'done' AND t.sink = p.sink)))
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from ..ledger import Ledger, Partial, micros
 from ..models import File, Receipt
 from ..names import is_by_hash
 from ..sink import Bucket, RefusedError, Sink
+from .clearing import clear
 from .receipts import recovered, refused
 from .uploads import Uploads
 
@@ -291,23 +292,6 @@ class Batch:
                 for receipt in failed
             ],
         )
-
-
-def clear(ledger: Ledger, sink: Sink, coming: Collection[str] = ()) -> None:
-    """Take away bytes whose files are elsewhere now, or gone. ``coming``: where others are on
-    their way to: these replace them.
-    """
-    leaving = ledger.places.leaving(sink.identity)
-    going = {target: trash for target, trash in leaving if target not in coming}
-    for target, trash in going.items():
-        if trash is not None and sink.size(target) is not None:
-            with contextlib.suppress(RefusedError):  # it is no file any more: not ours
-                sink.move(target, trash)
-    sink.clear([target for target, trash in going.items() if trash is None])
-    with ledger.transaction():
-        ledger.places.left(sink.identity)
-        if coming:
-            ledger.places.leave(sink.identity, [one for one, _ in leaving if one in coming])
 
 
 def opened(ledger: Ledger, sink: Sink, listing: int) -> None:

@@ -2,7 +2,7 @@
 
 Only those whose tombstones are confirmed in the destination; and never a path at which another
 file's bytes lie. The receipt says ``gone`` first, then the bytes go: a kill between the two is made
-good at the next start (`filehaul.transfer.batch.clear`).
+good at the next start (`filehaul.transfer.clearing`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from datetime import datetime
 from ..ledger import Gone, Ledger
 from ..names import folded, in_trash
 from ..sink import Sink
-from .batch import Point, clear
+from .batch import Point
+from .clearing import clear
 
 
 def part(
@@ -36,7 +37,8 @@ def part(
         point("parted")
         clear(ledger, sink)
         count += len(batch)
-    sink.flush()
+    if count:
+        sink.flush()
     return count
 
 
