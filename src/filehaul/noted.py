@@ -7,6 +7,7 @@ at the last run (`filehaul.amended`), all are.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from .config import Resource
@@ -27,11 +28,8 @@ class Notes:
         """Of the record of this number, a file whose bytes are wanted."""
         record, selection = rows.records[number], self._selection
         file = roles.file(rows.keys[number], record, rows.folder(number))
-        return FileNote(
-            file,
-            row_hash,
-            is_file=roles.is_file(record),
-            desired=self._desired(file, record),
-            unselected=None if selection.is_all else selection.why_not(file),
-            modified=selection.modified(record),
-        )
+        note = FileNote(file, row_hash, roles.is_file(record), self._desired(file, record))
+        if selection.is_all:
+            return note
+        why_not, modified = selection.why_not(file), selection.modified(record)
+        return replace(note, unselected=why_not, modified=modified)
