@@ -484,6 +484,13 @@ def test_check_goes_the_same_way(linking: FakeVendor, office: FakeVendor) -> Non
         (
             {
                 "path": "/f/{file_id}",
+                "export": {"path": "/x/{file_id}/{target}", "by_mime": {"a/b": "skp"}},
+            },
+            "a/b becomes {mime_type, extension}, or skip; not 'skp'",
+        ),
+        (
+            {
+                "path": "/f/{file_id}",
                 "export": {
                     "path": "/x/{file_id}/{target}",
                     "by_mime": {"a/b": {"mime_type": "a/c", "extension": "../x"}},

@@ -88,9 +88,9 @@ class Planner:
     def _decide(self, todo: Todo, place: Place, held: bool) -> Decision:
         target, vacant = place
         action, reason = self._reason(todo, target)
-        if action == FETCH:
-            action, reason = self._hindrance(todo) or (action, reason)
         asked = Address.of(todo.address or "")
+        if action == FETCH:
+            action, reason = self._hindrance(todo.file, asked) or (action, reason)
         task = Task(
             file=todo.file,
             url=absolute(self.base_url, asked.url),
@@ -106,17 +106,17 @@ class Planner:
         )
         return Decision(action, reason, task)
 
-    def _hindrance(self, todo: Todo) -> tuple[str, str] | None:
+    def _hindrance(self, file: File, asked: Address) -> tuple[str, str] | None:
         """Why the file cannot be had; None: nothing is known that speaks against it."""
-        if not todo.address:
+        if not asked.url:
             return NO_ADDRESS, UNADDRESSED
-        if self._lacks_checksum(todo.file):
+        if self._lacks_checksum(file):
             return (
                 NO_CHECKSUM,
                 "verify: checksum, but the vendor's record has no checksum of this file",
             )
         most = self.content.max_size
-        if most is not None and todo.file.size is not None and todo.file.size > most:
+        if most is not None and file.size is not None and file.size > most:
             return TOO_LARGE, above(most)
         return None
 

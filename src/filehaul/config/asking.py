@@ -21,7 +21,9 @@ TARGET = "target"
 class Expired(Model):
     """How a server says that an address is no longer good."""
 
-    statuses: frozenset[Annotated[int, Field(ge=400, le=599)]] = frozenset({401, 403, 410})
+    statuses: frozenset[Annotated[int, Field(ge=400, le=599)]] = Field(
+        frozenset({401, 403, 410}), description="of the answer to that address"
+    )
     body: str | None = Field(
         None, min_length=1, description="the answer must hold this text as well"
     )
@@ -36,11 +38,13 @@ class Expired(Model):
 class Asking(Model):
     """The request for a file's bytes, or for their address."""
 
-    method: Literal["GET", "POST"] = "GET"
+    method: Literal["GET", "POST"] = Field("GET", description="of the request")
     json_body: dict[str, Any] | None = Field(
         None, alias="json", description="sent as the body; {column} is put into its texts"
     )
-    headers: Headers = Field(default_factory=dict, repr=False)
+    headers: Headers = Field(
+        default_factory=dict, repr=False, description="with the request, to trusted hosts"
+    )
     url_path: Path | None = Field(
         None, description="the answer is JSON, and has the address of the bytes here"
     )
@@ -103,6 +107,8 @@ def _types(value: Any) -> Any:
         name = str(key).strip().lower()
         if not is_type(name):
             raise ValueError(f'{key!r} is no MIME type: application/pdf, or "image/*"')
+        if not isinstance(one, (dict, ExportAs)) and one != SKIP:
+            raise ValueError(f"{name} becomes {{mime_type, extension}}, or skip; not {one!r}")
         found[name] = one
     return found
 

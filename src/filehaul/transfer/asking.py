@@ -36,7 +36,7 @@ class Requests:
                 self._ways[way] = (asking.method, headers, self._detour(asking))
 
     def of(self, task: Task, writer: Writer, context: Any = None) -> Request:
-        """The request for a task's bytes. KeyError: its way is not the config's any more."""
+        """The request for a task's bytes."""
         method, headers, detour = self._ways[task.way]
         return Request(
             task.url,
