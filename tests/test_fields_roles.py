@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from config_dicts import with_resource
+from filehaul.addresses import Address
 from filehaul.config import load_config
 from filehaul.fields import Roles, roles_of
+from filehaul.json_text import dumps
 from test_fields_any import RECORDS, VALUES
 
 SHA = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -172,6 +175,27 @@ def test_folders_have_no_bytes(kind, is_file):
     fields = {"file_id": "id", "kind": "type"}
     made = roles(fields=fields, primary_key="file_id", content={"path": "/{file_id}"})
     assert made.is_file({"id": "a", "type": kind}) is is_file
+
+
+@given(
+    st.text().filter(lambda url: "\n" not in url), st.sampled_from(["content", "export"]), VALUES
+)
+def test_addresses_are_read_as_they_were_written(url, way, body):
+    """Whatever URL, way and body: from the ledger's text comes what went into it."""
+    made = Address(url, way, None if body is None else dumps(body))
+    assert Address.of(made.text) == made
+
+
+def test_a_line_break_in_an_address():
+    """Neither the config's nor the vendor's makes two lines of an address."""
+    body = {"method": "POST", "json": {"a": "{id}"}}
+    made = roles(content={"path": "/f/{id}\n", **body}).address({"id": "a\nb"}, PAGE)
+    assert Address.of(str(made)) == Address("/f/a%0Ab%0A", "content", b'{"a":"a\\nb"}')
+    made = roles(content={"url_field": "u", **body})
+    found = made.address({"id": "a", "u": "http://y.example/\nexport\n"}, PAGE)
+    assert Address.of(str(found)).way == "content"
+    plain = roles(content={"url_field": "u"})
+    assert "\n" not in str(plain.address({"u": "http://y.example/a\nb"}, PAGE))
 
 
 @settings(max_examples=200, deadline=None)

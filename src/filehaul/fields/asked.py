@@ -63,6 +63,8 @@ class Way:
         try:
             if url is None:
                 url = _url(self._path, record, target)
+            if "\n" in url:  # as it would be sent; a line break is for `Address`
+                url = url.replace("\n", "%0A")
             if self._body is None and self.name == CONTENT:
                 return url
             body = None if self._body is None else dumps(_filled(self._body, record, target))
