@@ -186,6 +186,19 @@ def test_answers_without_an_address(linking: FakeVendor, said: Fault, words: str
     assert paths(linking, "/signed/id-b.txt") == []
 
 
+def test_a_body_goes_to_no_other_origin() -> None:
+    """url_field points to another origin, and the request has a body: nothing is sent there."""
+
+    def shape(record: dict[str, Any]) -> dict[str, Any]:
+        return {**record, "link": vendor.signed_url(record["id"])}
+
+    content = {"url_field": "link", "method": "POST", "json": {"id": "{file_id}"}}
+    with FakeVendor(files("a.txt"), second_origin=True, record_shape=shape) as vendor:
+        assert numbers(haul(config_for(vendor, content=content))) == (0, 0, 1, 0)
+        assert paths(vendor, "/signed/") == []
+    assert "with its body to another origin" in receipt_of("id-a.txt")["error"]
+
+
 def test_the_file_itself_is_no_address(linking: FakeVendor) -> None:
     """A first step that answers with the file: it fails before it fills memory, and says why."""
     linking.put(FakeFile("large", "large", content=b"x" * 2_000_000))

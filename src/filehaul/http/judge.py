@@ -13,7 +13,7 @@ from .failures import curl_failure, defect, refusal
 from .messages import Authorize, Clock, Response, Result, Wait
 from .origins import resolve
 from .retry import REQUEST_BUDGET, Pace, RetryPolicy, come_back_at, retry_after
-from .routes import Routes, without_query
+from .routes import Routes, body_elsewhere, without_query
 from .slot import NOT_READY, Flight, Slot
 
 MAX_REDIRECTS = 10
@@ -119,13 +119,7 @@ class Judge:
             url = self._pointed_to(flight, location)
             flight.redirected(url, status)
             if flight.body is not None and not self.routes.of(url).ours:
-                raise VendorError(
-                    "the vendor redirects a request with its body to another origin; "
-                    "nothing was sent there",
-                    where=redact(url),
-                    hint="if that server is the vendor's, list its origin under "
-                    "client.trusted_hosts",
-                )
+                raise body_elsewhere("redirects", url)
         except FilehaulError as problem:
             return self.failed(flight, problem)
         flight.attempts -= 1  # a hop is not an attempt

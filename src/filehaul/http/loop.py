@@ -14,7 +14,7 @@ from .flow import Window
 from .judge import Judge
 from .messages import NOBODY, Authorization, Request, Result
 from .multi import Multi, make_room
-from .routes import Route, with_query
+from .routes import Route, body_elsewhere, with_query
 from .slot import Flight, Slot
 
 if TYPE_CHECKING:
@@ -134,6 +134,8 @@ class Loop:
         request = flight.request
         try:
             route = flight.route = self.http.routes.of(flight.url)
+            if flight.body is not None and not route.ours:
+                raise body_elsewhere("points", flight.url)
             resume = None if flight.writer is None else flight.writer.resume()
         except ConfigError as problem:
             self._stop(problem)

@@ -147,6 +147,15 @@ def private_address(address: str, url: str) -> VendorError:
     )
 
 
+def body_elsewhere(verb: str, url: str) -> VendorError:
+    """The error for a body that would go to an origin that the config does not name."""
+    return VendorError(
+        f"the vendor {verb} a request with its body to another origin; nothing was sent there",
+        where=redact(url),
+        hint="if that server is the vendor's, list its origin under client.trusted_hosts",
+    )
+
+
 def with_query(url: str, query: tuple[tuple[str, str], ...]) -> str:
     """The URL with these parameters; what it says under their names (a vendor's echo) goes."""
     if not query:
