@@ -243,6 +243,17 @@ def test_202_for_ever(vendor):
     assert clock.slept <= REQUEST_BUDGET
 
 
+def test_202_longer_than_is_waited_for(vendor):
+    """A Retry-After beyond the budget: not waited for at all."""
+    clock = FakeClock()
+    vendor.script(CONTENT, Fault.not_ready(3600))
+    with client_for(vendor, clock, authorize=bearer(vendor.token())) as http:
+        (result,) = http.run([Request(vendor.base_url + CONTENT, writer=Kept())])
+    assert result.error.message == "not ready yet (HTTP 202), asked once"
+    assert result.error.temporary
+    assert clock.sleeps == []
+
+
 def test_202_of_one_does_not_hold_the_others(fake_vendor):
     """One file is being made: the others are fetched meanwhile, unlike at a 429."""
     vendor = fake_vendor([FakeFile(f"f{n}", f"{n}", content=b"x") for n in range(5)], auth=False)

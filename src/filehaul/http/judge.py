@@ -164,8 +164,9 @@ class Judge:
             pause = min(most, factor * 2.0 ** min(flight.polls, 16) * self.clock.uniform(1.0, 1.25))
         flight.polls += 1
         flight.waited += pause
+        times = "once" if flight.polls == 1 else f"{flight.polls} times"
         problem = TemporaryError(
-            f"not ready yet (HTTP 202), asked {flight.polls} times",
+            f"not ready yet (HTTP 202), asked {times}",
             where=redact(flight.url),
             hint="the vendor is still making it: run again later",
         )
