@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -74,7 +75,8 @@ class MoodyStore:
                         self.send_header(name, value)
                 self.send_header("Content-Length", length)
                 self.end_headers()
-                self.wfile.write(body)
+                with suppress(OSError):  # whoever asked may be dead
+                    self.wfile.write(body)
 
             def log_message(self, *_: object) -> None:
                 return

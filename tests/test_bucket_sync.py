@@ -26,7 +26,7 @@ pytestmark = [
     pytest.mark.xdist_group("stores"),  # one process starts them
     pytest.mark.parametrize("store", ["seaweedfs", "moto", "azurite", "google"], indirect=True),
 ]
-BIG = bytes(range(256)) * 4096 * 20  # 20 MiB: three parts
+BIG = bytes(range(256)) * 4096 * 20  # 20 MiB: four parts
 
 
 @pytest.fixture

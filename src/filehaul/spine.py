@@ -35,7 +35,7 @@ from .plan import Planner
 from .report import Report, ResourceReport
 from .selection import Selection
 from .signals import hand_on, interruptible
-from .sink import Sink, identity_of, sink_of
+from .sink import Bucket, Sink, identity_of, sink_of
 from .transfer import Requests, Transfers, closed, opened, part, settle
 from .watch import Watch, Wishes
 
@@ -257,6 +257,7 @@ class _Run:
             return
         try:
             mark = sink.open()
+            self.report.warnings += sink.warnings if isinstance(sink, Bucket) else []
             sink.tidy(ledger.partials.names(sink.identity))
             settle(ledger, sink)
             self._trust(sink, mark, ledger)

@@ -21,7 +21,7 @@ from .requests import PAGE, Found, Listed, Requests
 
 AT_ONCE = 48
 """Requests in flight: a store takes tens of milliseconds for each."""
-ROOM = 48 * 2**20
+ROOM = 32 * 2**20
 """Bytes of files in memory, on their way into the bucket."""
 WHOLE = 8 * 2**20
 """Bytes: up to here a file goes in one request, a larger one in parts."""
@@ -46,6 +46,7 @@ class Bucket:
         self.owner = owner
         self.identity = str(address)
         self.disturbed = False
+        self.warnings: list[str] = []
         self.durable = durable
         self._partials = Folder(partials, durable, user, owner)
         self._small: dict[str, bytes] = {}  # partials that are whole, and fit into memory
@@ -71,7 +72,8 @@ class Bucket:
         known = {one.path: one.size for one in first} if len(first) < PAGE else None
         self._names = Names(self._each, self._all, known)
         found = self._do(mark.make(self._requests, self.owner))
-        self._do(self._leftovers.sweep(self._requests))
+        why = self._do(self._leftovers.sweep(self._requests))
+        self.warnings = [] if why is None else [why]
         return found
 
     def examine(self) -> str:

@@ -12,6 +12,7 @@ import html
 import os
 import re
 import time
+import uuid
 from urllib.parse import quote
 
 from ...config import Address
@@ -36,11 +37,12 @@ class Leftovers:
 
     def __init__(self, address: Address, user: str) -> None:
         self.user = user
+        self._run = uuid.uuid4().hex[:8]
         self._uploads = _Uploads.of(address)
 
     def note(self, partial: str) -> str:
-        """Where a note lies."""
-        return f"{_NOTES}/{self.user}/{partial}"
+        """Where a note lies: another place than that of an earlier upload of the same file."""
+        return f"{_NOTES}/{self.user}/{partial}-{self._run}"
 
     async def begin(self, requests: Requests, partial: str, target: str) -> None:
         """An upload of this file is about to begin."""
@@ -53,18 +55,26 @@ class Leftovers:
         if self._uploads is not None:
             await requests.delete(self.note(partial))
 
-    async def sweep(self, requests: Requests) -> None:
-        """Abort the uploads that the notes tell of."""
+    async def sweep(self, requests: Requests) -> str | None:
+        """Abort the uploads that the notes tell of. Returns why some could not be, in words: the
+        run goes on, and their notes stay for the next one.
+        """
         if self._uploads is None:
-            return
+            return None
+        why = None
         async for page in requests.pages(_NOTES):
             for one in page:
                 ours = one.path.startswith(f"{_NOTES}/{self.user}/")
                 if not ours and time.time() - one.modified < _OLD:
                     continue
                 target = b"".join([chunk async for chunk in requests.read(one.path)]).decode()
-                self._uploads.abort(requests.key(target))
+                try:
+                    self._uploads.abort(requests.key(target))
+                except FilehaulError as problem:
+                    why = f"an interrupted upload could not be aborted: {problem.message}"
+                    continue
                 await requests.delete(one.path)
+        return why
 
 
 class _Uploads:

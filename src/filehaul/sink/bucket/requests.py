@@ -17,8 +17,9 @@ from .trouble import told
 
 PAGE = 1000
 """Names that a store tells at once."""
-PART = 8 * 2**20
-"""Bytes of a part of a multipart upload, unless the file would have too many of them."""
+PART = 5 * 2**20
+"""Bytes of a part of a multipart upload, unless the file would have too many of them. S3 and
+Google take no smaller ones."""
 _PARTS_AT_ONCE = 4
 _MOST_PARTS = 9_000  # S3 and Google take 10,000
 _LONGEST_KEY = 1024  # bytes; S3, Google and Azure alike
