@@ -315,6 +315,37 @@ def test_downloads_go_on_while_uploads_wait(store: Store, prefix: str) -> None:
 
 
 @one_store
+def test_many_moves_at_once(store: Store, prefix: str) -> None:
+    """Forty files move: looked up and copied many at a time, none of them fetched."""
+    names = [f"f{n}" for n in range(40)]
+    with FakeVendor(files(*names)) as vendor, MoodyStore(store.url) as moody:
+        config = config_for(vendor, sink=store.sink(prefix, endpoint=moody.url))
+        haul(config)
+        asked = contents(vendor)
+        for name in names:
+            old = vendor.files[f"id-{name}"]
+            vendor.put(FakeFile(old.file_id, name, f"new/{name}", old.content))
+        now, most = {"HEAD": 0, "PUT": 0}, {"HEAD": 0, "PUT": 0}
+        counting = threading.Lock()
+
+        def slow(seen: Seen) -> int | None:
+            if seen.method in now:
+                with counting:
+                    now[seen.method] += 1
+                    most[seen.method] = max(most[seen.method], now[seen.method])
+                time.sleep(0.05)
+                with counting:
+                    now[seen.method] -= 1
+            return None
+
+        moody.mood = slow
+        assert numbers(haul(config)) == (0, 40, 0, 0)
+        assert contents(vendor) == asked
+        assert min(most.values()) > 8, most
+    assert set(store.files(prefix)) == {f"new/{name}" for name in names}
+
+
+@one_store
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_while_uploads_hang(store: Store, prefix: str, number: signal.Signals) -> None:
     """Exit 130 within ten seconds although the store does not answer; the next run ends it."""

@@ -63,6 +63,9 @@ class Sink(Protocol):
     def same(self, one: str, other: str) -> bool:
         """Whether two names are one file."""
 
+    def look_ahead(self, targets: Iterable[str]) -> None:
+        """These will be asked for next, one after the other, by `size` and `digests`."""
+
     def size(self, target: str) -> int | None:
         """The file's size; None where there is no such file."""
 

@@ -209,6 +209,9 @@ class Folder:
         place = self._folder(old_parent, make=False)
         rename(old_name, new_name, src_dir_fd=place, dst_dir_fd=above)
 
+    def look_ahead(self, _targets: Iterable[str]) -> None:
+        """A disk answers at once."""
+
     def size(self, target: str) -> int | None:
         """The file's size; None where there is no regular file of that name."""
         parent, _, name = target.rpartition("/")

@@ -319,7 +319,9 @@ def _recover(ledger: Ledger, sink: Sink, last: int) -> None:
     can say any more what version they are, they go.
     """
     identity = sink.identity
-    for file, target, listing in ledger.places.without_receipt(identity):
+    homeless = ledger.places.without_receipt(identity)
+    sink.look_ahead(target for _, target, _ in homeless)
+    for file, target, listing in homeless:
         if sink.size(target) is None:
             continue
         receipt = recovered(sink, file, target, unchanged=listing <= last)
@@ -340,6 +342,7 @@ def _settle_intents(ledger: Ledger, sink: Sink) -> None:
     """
     transfers, places, identity = ledger.transfers, ledger.places, sink.identity
     intents = places.intents(identity)
+    sink.look_ahead(intent.target for intent in intents)
     found = {}
     for intent in intents:
         digests = sink.digests(intent.target, {"sha256"})

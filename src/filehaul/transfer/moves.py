@@ -6,7 +6,8 @@ that one goes first. In a ring, where each waits for the next, one is fetched an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
 from ..ledger import Ledger
 from ..models import Receipt, Task
@@ -15,6 +16,8 @@ from ..plan import MOVE, Decision
 from ..sink import Sink
 from .batch import Batch, Change
 from .receipts import kept
+
+_AT_ONCE = 200
 
 
 class Moves:
@@ -29,12 +32,10 @@ class Moves:
 
     def carry_out(self, decisions: Iterable[Decision], cancelled: Callable[[], bool]) -> None:
         """All of them, as far as the sink lets."""
-        for decision in decisions:
+        for task in self._looked_up(decisions):
             if cancelled():
                 break
-            task = decision.task
-            if decision.action != MOVE or task.moved_from is None:
-                continue
+            assert task.moved_from is not None
             receipt = kept(self.ledger, task, moved=True)
             if self.sink.size(task.moved_from) != receipt.size:
                 continue  # somebody was here: what is there is not what the receipt tells of
@@ -56,6 +57,14 @@ class Moves:
             self._sharing[shared] = len(holders)
         self._sharing[shared] -= 1
         return self._sharing[shared] == 0
+
+    def _looked_up(self, decisions: Iterable[Decision]) -> Iterator[Task]:
+        """The moves; what the sink has of them is asked for many at once."""
+        moves = (one.task for one in decisions if one.action == MOVE and one.task.moved_from)
+        while some := list(islice(moves, _AT_ONCE)):
+            names = (name for task in some for name in (task.moved_from, task.target) if name)
+            self.sink.look_ahead(set(names))
+            yield from some
 
     def _is_free(self, task: Task) -> bool:
         assert task.moved_from is not None

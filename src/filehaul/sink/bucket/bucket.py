@@ -283,10 +283,13 @@ class Bucket:
         """Those of these names at which nothing stands, or stood when the run began."""
         wanted = set(targets)
         there = self.sizes(wanted).keys()
-        assert self._hands is not None
-        # These are the files that somebody will want to know more of, one after the other.
-        self._ahead = {one: self._hands.begin(self._requests.find(one)) for one in there}
+        self.look_ahead(there)  # somebody will want to know more of these
         return wanted - there
+
+    def look_ahead(self, targets: Iterable[str]) -> None:
+        """These will be asked for next: all are looked up at once. What changes is forgotten."""
+        assert self._hands is not None
+        self._ahead = {one: self._hands.begin(self._requests.find(one)) for one in targets}
 
     def size(self, target: str) -> int | None:
         """The file's size; None where there is no such file."""
