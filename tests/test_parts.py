@@ -155,6 +155,26 @@ def test_small_files_are_not_kept_waiting() -> None:
     assert len(sink_files()) == 63
 
 
+def test_large_files_alone_have_all_connections() -> None:
+    """Nothing small waits: all connections are used long before the last files."""
+    made = [FakeFile(f"a{n:02}", f"a{n:02}", content=BIG) for n in range(12)]
+    with FakeVendor(made) as vendor:
+        vendor.script(CONTENT, Fault.slow(PART * 20), times=Fault.always)
+        config = in_parts(vendor, 4, client={"limits": {"concurrency": 4}})
+        busy: list[int] = []
+        real = large.LargeFiles.next
+
+        def next_part(self: Any, most: int) -> Any:
+            found = real(self, most)
+            busy.append(self.in_flight)
+            return found
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(large.LargeFiles, "next", next_part)
+            assert numbers(haul(config)) == (12, 0, 0, 0)
+    assert max(busy[:20]) == 4, "of 132 parts"
+
+
 def test_many_large_files(vendor: FakeVendor) -> None:
     """More of them than connections: each is right, and only so many are begun at once."""
     contents = {f"f{n}": random.Random(n).randbytes(2 * PART + n) for n in range(25)}

@@ -146,6 +146,20 @@ def test_200_in_the_place_of_the_rest(vendor: FakeVendor, fault: Fault) -> None:
     assert receipt_of("big")["verified_by"] == "size"
 
 
+def test_bytes_that_are_not_gone_on_with_are_forgotten(vendor: FakeVendor) -> None:
+    """The rest is refused, and then the vendor is in trouble: what was noted of the bytes that are
+    gone must not be taken for the next ones.
+    """
+    config = half_done(vendor)
+    vendor.script(CONTENT, Fault.ignore_range(), *[Fault.status(503)] * 4)
+    assert numbers(haul(config)) == (0, 0, 1, 0)
+    vendor.assert_all_fired()
+    assert ledger_rows("SELECT * FROM partials") == []
+    assert partials() == []
+    assert numbers(haul(config)) == (1, 0, 0, 0)
+    assert sink_files() == {"big.bin": BIG}
+
+
 def test_a_vendor_that_ignores_if_range() -> None:
     """206 although the file is another by now, of one size: its ETag says so, nothing is joined."""
     newer = BIG[::-1]

@@ -17,7 +17,7 @@ from ..http import Http, Request, Result
 from ..ledger import Ledger, Partial
 from ..models import File, Receipt, Task
 from ..names import by_hash
-from ..parts import Part, Parts, WholeError
+from ..parts import PART, Part, Parts, WholeError
 from ..pieces import Lanes
 from ..plan import IMPOSSIBLE, MOVE, UNADDRESSED, UNCHANGED, Decision, Planner
 from ..sink import Sink
@@ -77,7 +77,8 @@ class Transfers:
         self._large = LargeFiles(
             sink, ledger, self.meter, self._lanes, ranges, http.settings.concurrency
         )
-        self._turns = Turns(http.settings.concurrency)
+        count = http.settings.concurrency
+        self._turns = Turns(count, 2 * PART) if ranges > 1 else Turns(count)
         self._noted: dict[str, Partial] = {}
         self._noted_at = time.monotonic()
 
@@ -130,30 +131,31 @@ class Transfers:
         if parked:
             self.ledger.partials.note(self.sink.identity, parked)
 
-    def _drop(self, partial: str) -> None:
+    def _drop(self, begun: Download | Parts) -> None:
         """Nobody goes on with these bytes."""
-        self.sink.discard(partial)
-        if self._noted.pop(partial, None) is not None:
-            self._large.forget(partial)
+        self.sink.discard(begun.partial)
+        if self._noted.pop(begun.partial, None) is not None or isinstance(begun, Parts):
+            self._large.forget(begun.partial)
 
     # -- from decisions to requests --------------------------------------------------------
 
     def _requests(self, decisions: Iterable[Decision]) -> Iterator[Request | None]:
-        half = max(1, self.http.settings.concurrency // 2)
+        all_ = self.http.settings.concurrency
+        half = max(1, all_ // 2)
         for task in self._turns.of(self._to_fetch(decisions)):
             while self.batch.is_full and not self.http.cancelled():
                 yield from self._later()
             if not self._large.take(task, _partial(task.file)):
                 yield self._request(task)
             while self._again or len(self._large):
-                # Of what has begun, as much as leaves room for others.
-                request = self._begun(half)
+                # Of what has begun, as much as leaves room for others, if others may begin.
+                request = self._begun(all_ if self._large.is_full else half)
                 if request is None and not self._large.is_full:
                     break
                 if request is None and not self._is_waiting:
                     return
                 yield request
-        while (request := self._begun(self.http.settings.concurrency)) or self._is_waiting:
+        while (request := self._begun(all_)) or self._is_waiting:
             yield request
 
     def _to_fetch(self, decisions: Iterable[Decision]) -> Iterator[Task]:
@@ -297,7 +299,7 @@ class Transfers:
             )
         elif isinstance(problem, (WholeError, MismatchError)) or _is_beyond(problem):
             file.close()
-            self._drop(file.partial)
+            self._drop(file)
             wrong = isinstance(problem, MismatchError)
             self._again.append(self._request(self._turns.begun(task), mismatches=int(wrong)))
         else:
@@ -309,7 +311,7 @@ class Transfers:
         if _is_beyond(problem) and download.progress:
             # There is nothing after the bytes that we have: the file is shorter by now.
             download.park()
-            self._drop(download.partial)
+            self._drop(download)
             if not errand.again:
                 self._again.append(self._request(self._turns.begun(download.task), again=True))
                 return
@@ -327,7 +329,7 @@ class Transfers:
         """Its bytes stay for another run, unless the file is not asked for again."""
         noted = begun.park()
         if noted is None or self._is_permanent(begun.task, problem):
-            self._drop(begun.partial)
+            self._drop(begun)
             return
         self.ledger.partials.note(self.sink.identity, [noted])
         self._noted[noted.name] = noted
