@@ -16,6 +16,8 @@ from ..ranges import joined
 from ..sink import Sink
 from .receipts import now
 
+_MOST = 64  # files under way: each has a thread that reads along
+
 
 class LargeFiles:
     """Those of one resource. ``at_once``: requests for one file; 1: it comes by one, unless an
@@ -35,7 +37,7 @@ class LargeFiles:
         self.ledger = ledger
         self.meter = meter
         self.at_once = at_once
-        self.most = max(2, most)
+        self.most = min(max(2, most), _MOST)
         self._lanes = lanes
         self._known = ledger.partials.of(sink.identity)
         self._files: deque[Parts] = deque()
