@@ -137,6 +137,10 @@ def test_deep_paths_with_few_open_folders(tmp_path: Path) -> None:
 # -- no room, no right, no folder --------------------------------------------------------------
 
 
+# Else they fill the disk together, and none fits.
+ONE_AT_A_TIME = {"limits": {"concurrency": 1}}
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of 1 MiB; skipped where it cannot be mounted."""
@@ -155,7 +159,7 @@ def test_a_full_disk(small_disk: Path) -> None:
     """Exit 6, what fitted is recorded; with room again the rest comes, and nothing twice."""
     made = [FakeFile(f"f{n}", f"{n}.bin", content=bytes([n]) * 300_000) for n in range(6)]
     with FakeVendor(made) as vendor:
-        config = config_for(vendor, sink=str(small_disk / "files"))
+        config = config_for(vendor, sink=str(small_disk / "files"), client=ONE_AT_A_TIME)
         report = haul(config)
         assert report.exit_code == 6
         assert isinstance(report.error, SinkError)
