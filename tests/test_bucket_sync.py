@@ -9,7 +9,7 @@ import pytest
 
 from filehaul.config import load_config
 from filehaul.sink import Bucket, sink_of
-from filehaul.testing import FakeFile, FakeVendor
+from filehaul.testing import FakeFile, FakeVendor, Fault
 from hauling import (
     config_for,
     contents,
@@ -66,6 +66,33 @@ def test_a_sync_and_what_changes(store: Store, vendor: FakeVendor, prefix: str) 
     assert numbers(haul(config)) == (0, 12, 0, 0)
     assert ledger_rows("SELECT count(*) FROM intents") == [(0,)]
     assert receipt_of("big")["sha256"] == hashlib.sha256(BIG).hexdigest()
+
+
+def test_large_files(store: Store, prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By ranges; and broken off in one run and gone on with by the next: only the rest is asked
+    for, and the bucket never sees but the whole.
+    """
+    monkeypatch.setattr("filehaul.parts.PART", 4 * 2**20)
+    monkeypatch.setattr("filehaul.transfer.large.PART", 4 * 2**20)
+    with FakeVendor([FakeFile("big", "big.bin", content=BIG)]) as vendor:
+        content = {"path": "/v1/files/{file_id}/content", "ranges": 4}
+        config = config_for(vendor, sink=store.sink(prefix), content=content)
+        assert numbers(haul(config)) == (1, 0, 0, 0)
+        assert contents(vendor) == 5
+        assert store.files(prefix) == {"big.bin": BIG}
+
+        newer = BIG[::-1]
+        vendor.put(FakeFile("big", "big.bin", content=newer))
+        del config["resources"][0]["content"]["ranges"]
+        vendor.script("*/content", Fault.cut(7_000_000), *[Fault.status(503)] * 3)
+        assert numbers(haul(config)) == (0, 0, 1, 0)
+        vendor.assert_all_fired()
+        assert store.files(prefix) == {"big.bin": BIG}
+        assert numbers(haul(config)) == (1, 0, 0, 0)
+        assert vendor.requests[-1].headers["range"] == f"bytes=7000000-{len(BIG) - 1}"
+        assert store.files(prefix) == {"big.bin": newer}
+        assert store.own(prefix) == [".filehaul/sink"]
+        assert receipt_of("big")["sha256"] == hashlib.sha256(newer).hexdigest()
 
 
 HOSTILE = [
