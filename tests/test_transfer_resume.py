@@ -309,3 +309,17 @@ def test_a_file_that_changes_with_every_read(ranges: Any, monkeypatch: pytest.Mo
     assert receipt["permanent"] == 1
     assert "3 times" in receipt["error"]
     assert sink_files() == {}
+
+
+@pytest.mark.parametrize("total", ["size", "nothing"])
+def test_a_range_that_was_answered_in_part_is_not_the_end(vendor: FakeVendor, total: str) -> None:
+    """Of a rest that comes piece by piece all is asked for, also where the record has no size."""
+    vendor.put(big(sha256=..., **({} if total == "size" else {"size": ...})))
+    vendor.script(CONTENT, Fault.cut(300_000), Fault.short_range(200_000), Fault.short_range(1000))
+    assert numbers(haul(config_for(vendor))) == (1, 0, 0, 0)
+    vendor.assert_all_fired()
+    assert [len(body) for body in sink_files().values()] == [len(BIG)]
+    assert sink_files() == {"big.bin": BIG}
+    assert [sent and int(sent[6:-1]) for sent, _ in ranges(vendor)] == [
+        *(None, 300_000, 500_000, 501_000)
+    ]

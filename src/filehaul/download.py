@@ -22,6 +22,7 @@ from .fit import (
     MismatchError,
     ShortError,
     algorithms,
+    cut_off,
     fit,
     for_ever,
     most_bytes,
@@ -90,6 +91,7 @@ class Download:
         self._said: Mapping[str, str] = _NOTHING  # the headers of the answer that began the file
         self._said_at = 0.0
         self._encoding = ""
+        self._promised = 0  # bytes of the whole, as an answer that continued the file said
         self._max_size = max_size
         self._room = 0
         self._html = False
@@ -148,6 +150,7 @@ class Download:
         self._pieces.restart()
         said = head.headers
         self._said, self._said_at = said, time.time()
+        self._promised = 0
         if self.noted is not None and self.noted.validator != self._validator:
             self._forget(self.partial)
             self.noted = None
@@ -174,6 +177,7 @@ class Download:
                 where=redact(head.url),
                 hint="the file is fetched from its beginning",
             )
+        self._promised = came.total or self._total or 0
 
     def _resized(self, came: Span) -> bool:
         return None not in (came.total, self._total) and came.total != self._total
@@ -201,6 +205,8 @@ class Download:
     def end(self) -> None:
         """The body is whole as far as HTTP can tell; now the bytes are held to the record."""
         self.size = self._pieces.size
+        if self.size < self._promised:  # a rest may come piece by piece, each of them whole
+            raise self._misfit(cut_off(self.task, self.size, self._promised))
         self._hashes = self._pieces.hashed()
         if self._encoding in _ENCODED and not self._fits() and self._unwrap():
             return

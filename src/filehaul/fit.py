@@ -100,11 +100,16 @@ def too_large(task: Task, max_size: int) -> VendorError:
 def _refuse_short(task: Task, size: int) -> None:
     listed = task.file.size
     if listed is not None and size < listed:
-        raise ShortError(
-            f"the body ended after {size:,} of {listed:,} bytes",
-            where=task.target,
-            hint="the rest is asked for",
-        )
+        raise cut_off(task, size, listed)
+
+
+def cut_off(task: Task, size: int, whole: int) -> ShortError:
+    """The error for a body that ended before the file did."""
+    return ShortError(
+        f"the body ended after {size:,} of {whole:,} bytes",
+        where=task.target,
+        hint="the rest is asked for",
+    )
 
 
 def _mismatch(task: Task, message: str) -> MismatchError:

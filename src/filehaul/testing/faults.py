@@ -191,6 +191,13 @@ class Fault:
         return Fault("wrong_content_range", "wrong_content_range()")
 
     @staticmethod
+    def short_range(n: int) -> Fault:
+        """Answer a request for a Range with 206 and at most its first n bytes, as Content-Range
+        says (RFC 9110 15.3.7 lets a server do so).
+        """
+        return Fault("short_range", f"short_range({n})", count=n)
+
+    @staticmethod
     def change_etag() -> Fault:
         """Answer as if the file had changed: another ETag, so an If-Range does not match."""
         return Fault("change_etag", "change_etag()")
@@ -313,6 +320,17 @@ def _wrong_content_range(_: Fault, request: RecordedRequest, normal: Normal) -> 
     return answer
 
 
+def _short_range(fault: Fault, request: RecordedRequest, normal: Normal) -> Answer | None:
+    answer = normal(request)
+    if answer.status != 206 or size_of(answer.body) <= fault.count:
+        return None
+    span, _slash, size = answer.headers["Content-Range"].removeprefix("bytes ").partition("/")
+    first = int(span.partition("-")[0])
+    answer.headers["Content-Range"] = f"bytes {first}-{first + fault.count - 1}/{size}"
+    answer.body = b"".join(chunks_of(answer.body))[: fault.count]
+    return answer
+
+
 def _change_etag(_: Fault, request: RecordedRequest, normal: Normal) -> Answer | None:
     answer = normal(_without(request, "range") if "if-range" in request.headers else request)
     if answer.status >= 300 or "ETag" not in answer.headers:
@@ -346,6 +364,7 @@ _SPOIL: dict[str, Callable[[Fault, RecordedRequest, Normal], Answer | None]] = {
     "wrong_body": _wrong_body,
     "ignore_range": _ignore_range,
     "wrong_content_range": _wrong_content_range,
+    "short_range": _short_range,
     "change_etag": _change_etag,
     "gzip": _gzip,
 }
