@@ -300,6 +300,16 @@ def test_another_size_than_listed(vendor: FakeVendor) -> None:
     assert sink_files() == {}
 
 
+def test_a_lie_about_one_size_says_nothing_of_the_vendor(vendor: FakeVendor) -> None:
+    """A file that has not the listed size comes as a whole; the next large one still by parts."""
+    vendor.put(big(sha256=..., size=len(BIG) + 5 * PART))
+    vendor.put(FakeFile("next", "next.bin", content=BIG))
+    assert numbers(haul(in_parts(vendor, client={"limits": {"concurrency": 1}}))) == (1, 0, 1, 0)
+    parts = [one for one in asked(vendor) if "/next/" in one.path]
+    assert len(parts) == COUNT
+    assert sink_files() == {"next.bin": BIG}
+
+
 def test_a_checksum_that_is_wrong_for_ever(vendor: FakeVendor) -> None:
     """Once in parts, twice as a whole, then it is parked; nothing is kept."""
     vendor.put(big(sha256="0" * 64))

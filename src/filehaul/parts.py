@@ -48,7 +48,8 @@ class Parts:
 
     ``count``: most requests at once; with 1, what is missing is asked for in one. ``known``,
     ``descriptor``: what an earlier run has left. ``problem``: why it was given up. ``hashes``: when
-    all is there. ``attempts``: of the part that needed most.
+    all is there. ``attempts``: of the part that needed most. ``is_refused``: the vendor seems to
+    know no parts: asked for some, without any condition, it sent something else.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Parts:
         self.problem: FilehaulError | None = None
         self.hashes: dict[str, str] = {}
         self.attempts = 0
+        self.is_refused = False
         self._lanes = lanes
         self._descriptor = descriptor
         self._validator = known.validator if known is not None else ""
@@ -126,13 +128,6 @@ class Parts:
         """Nothing is in flight, and it has failed or all its bytes are there and hashed."""
         return not self.in_flight and (self.problem is not None or bool(self.hashes))
 
-    @property
-    def is_refused(self) -> bool:
-        """Whether the vendor seems to know no parts: asked for some, without any condition, it
-        sent something else.
-        """
-        return isinstance(self.problem, WholeError) and not (self._answered or self._validator)
-
     def wait(self, seconds: float) -> None:
         """For the thread that hashes, when there is nothing else to do."""
         with self._turn:
@@ -150,6 +145,7 @@ class Parts:
         """
         where, said = redact(head.url), head.headers
         if head.status != 206 or said.get("content-encoding", "identity").lower() != "identity":
+            self.is_refused = not (self._answered or self._validator)
             raise WholeError(f"HTTP {head.status} is not the part that was asked for", where=where)
         span, marks = span_of(said), marks_of(said)
         if marks.contradict(self._marks) or (span and span.total not in (None, self.total)):
@@ -165,6 +161,7 @@ class Parts:
     def _first_answer(self, said: Mapping[str, str], marks: Marks, where: str) -> None:
         self._validator = self._validator or validator_of(said, time.time())
         if not (self._validator or self.wanted or self.task.file.is_versioned):
+            self.is_refused = True
             raise WholeError("two versions of the file could not be told apart", where=where)
         self._marks = marks
         if self._descriptor < 0:
