@@ -340,6 +340,23 @@ def test_a_changed_document_is_exported_again(office: FakeVendor) -> None:
     assert sink_files()["Report.docx"] == b"PK newer"
 
 
+def test_two_makings_of_a_document_are_not_joined() -> None:
+    """The record's version is the document's: each asking may make other bytes of it. Where the
+    answer does not tell them apart, an export that broke off comes again from its first byte.
+    """
+    made = b"made once" * 100_000
+    document = FakeFile(
+        "doc", "doc", content=made, mime_type=DOCUMENT, extra={"version": "7"}, modified_at=None
+    )
+    with FakeVendor([document], etag=False) as vendor:
+        vendor.script("/v1/files/doc/content", Fault.cut(300_000))
+        path = "/v1/files/{file_id}/content?as={target}"
+        assert numbers(haul(exporting(vendor, path=path))) == (1, 0, 0, 0)
+        vendor.assert_all_fired()
+        assert ["range" in one.headers for one in paths(vendor, "/content")] == [False, False]
+    assert sink_files() == {"doc.docx": made}
+
+
 def test_another_format_is_another_file(office: FakeVendor) -> None:
     """The same document as PDF: fetched anew, in the old one's place."""
     haul(exporting(office))

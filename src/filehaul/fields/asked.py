@@ -170,7 +170,9 @@ class Asked:
 
     def exported(self, file: File) -> File:
         """The file as it will come: a document that is exported has another name, its size and
-        checksum are not the record's, and it changes with the format that it is made into.
+        checksum are not the record's, and it changes with the format that it is made into. Its
+        fingerprint begins as no other does: it tells that the document has changed, and not that
+        two makings of it are of equal bytes (`File.is_versioned`).
         """
         target = self._becomes(file.mime_type)
         if not isinstance(target, ExportAs):
@@ -180,7 +182,7 @@ class Asked:
             path=file.path and _with_extension(file.path, target.extension),
             size=None,
             checksum={},
-            fingerprint=f"{file.fingerprint}>{target.mime_type}",
+            fingerprint=f"x:{target.mime_type},{file.fingerprint}",
         )
 
 
