@@ -94,8 +94,8 @@ class File(NamedTuple):
 
     @property
     def is_versioned(self) -> bool:
-        """Whether the fingerprint tells versions of the bytes apart: a size alone does not, nor that
-        of a document which is made into a file when it is asked for.
+        """Whether the fingerprint tells versions of the bytes apart: a size alone does not, nor
+        that of a document which is made into a file when it is asked for.
         """
         kind = self.fingerprint[:2]
         return kind in ("c:", "v:") or (kind == "m:" and "null" not in self.fingerprint)
