@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from filehaul.testing import FakeFile, FakeVendor, Fault, RecordedRequest
+from filehaul.transfer.batch import Batch
 from hauling import NoDestination, config_for, contents, haul, numbers, receipt_of, sink_files
 
 CONTENT = "/v1/files/*/content"
@@ -323,3 +324,23 @@ def test_a_range_that_was_answered_in_part_is_not_the_end(vendor: FakeVendor, to
     assert [sent and int(sent[6:-1]) for sent, _ in ranges(vendor)] == [
         *(None, 300_000, 500_000, 501_000)
     ]
+
+
+def test_a_file_that_begins_again_does_not_wait_for_the_sink(
+    vendor: FakeVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the sink takes nothing new, a file that has to come from its first byte again (416) is
+    asked for: it has begun, and nothing else may be in flight.
+    """
+    vendor.put(FakeFile("next", "next.txt", content=b"next"))
+    vendor.script("/v1/files/big/content", Fault.cut(300_000), Fault.status(416))
+    first, looks = iter([False]), iter(range(3))
+
+    def is_full(_batch: Batch) -> bool:
+        beyond = any(one.status == 416 for one in asked(vendor))
+        return next(first, True) and (not beyond or next(looks, None) is not None)
+
+    monkeypatch.setattr(Batch, "is_full", property(is_full))
+    assert numbers(haul(config_for(vendor, client={"limits": {"concurrency": 2}}))) == (2, 0, 0, 0)
+    vendor.assert_all_fired()
+    assert sink_files() == {"big.bin": BIG, "next.txt": b"next"}

@@ -191,9 +191,11 @@ class Transfers:
                 return None
             self._large.wait(_PATIENCE)  # the bytes are there, and hashed by a thread
 
-    def _later(self) -> Iterator[None]:
+    def _later(self) -> Iterator[Request | None]:
         """The sink is slower than the vendor: nothing new while so much is on its way into it."""
-        if self._is_waiting:
+        if self._again:
+            yield self._again.popleft()
+        elif self._is_waiting:
             yield None
         else:
             self.batch.wait(0.1)
