@@ -314,7 +314,8 @@ if where == "loaded":
 elif where == "moved":
     from filehaul.ledger import PlacesBook
     PlacesBook.left = lambda book, sink: book.leaving(sink) and kill()
-haul(config, watch=spine.Watch(point=lambda name: kill() if name == where else None))
+report = haul(config, watch=spine.Watch(point=lambda name: kill() if name == where else None))
+print(report.as_dict())
 """
 
 
@@ -333,7 +334,7 @@ def test_killed_between_load_and_removal(vendor: FakeVendor, on_delete: str, whe
         capture_output=True,
         check=False,
     )
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert done.returncode == -signal.SIGKILL, (done.stdout, done.stderr)
     assert rows_of("SELECT file_id FROM acme_data.files WHERE deleted_at IS NOT NULL") == [("f0",)]
     assert ("a" in live()) == (where != "moved")
     vendor.put(FakeFile("new", "a", content=b"new bytes"))
