@@ -6,7 +6,7 @@ one that a config names.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Protocol
 
 from ..config import Address, Config
@@ -70,7 +70,14 @@ class Sink(Protocol):
         """The sizes of those of these files that are there, for many at once."""
 
     def digests(self, target: str, algorithms: Iterable[str]) -> dict[str, str] | None:
-        """The checksums of the file's bytes; None where there is no such file."""
+        """The checksums of the file's bytes; None where there is no such file. Several threads may
+        ask at once.
+        """
+
+    def files(self) -> Iterator[tuple[str, int]]:
+        """Path and size of all that is in it, in any order, but for what is below ``.filehaul/``.
+        What is no regular file (a link) has the size -1.
+        """
 
     def move(self, old: str, new: str) -> None:
         """Another name for the same bytes."""
