@@ -6,7 +6,7 @@ one that a config names.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Protocol
 
 from ..config import Address, Config
@@ -69,9 +69,14 @@ class Sink(Protocol):
     def sizes(self, targets: Iterable[str]) -> dict[str, int]:
         """The sizes of those of these files that are there, for many at once."""
 
-    def digests(self, target: str, algorithms: Iterable[str]) -> dict[str, str] | None:
-        """The checksums of the file's bytes; None where there is no such file. Several threads may
-        ask at once.
+    def digests(
+        self,
+        target: str,
+        algorithms: Iterable[str],
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> dict[str, str] | None:
+        """The checksums of the file's bytes; None where there is no such file, or none that can be
+        read, or where ``cancelled`` said yes meanwhile. Several threads may ask at once.
         """
 
     def files(self) -> Iterator[tuple[str, int]]:

@@ -257,9 +257,14 @@ class Folder:
         except OSError:
             return None
 
-    def digests(self, target: str, algorithms: Iterable[str]) -> dict[str, str] | None:
+    def digests(
+        self,
+        target: str,
+        algorithms: Iterable[str],
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> dict[str, str] | None:
         """The checksums of the file's bytes; None where there is no regular file of that name,
-        or none that can be read.
+        or none that can be read, or where ``cancelled`` said yes meanwhile.
         """
         parent, _, name = target.rpartition("/")
         hashes = {algorithm: checksums.new(algorithm) for algorithm in algorithms}
@@ -271,6 +276,8 @@ class Folder:
                 descriptor = os.open(name, flags, dir_fd=self._folder(parent, make=False))
             with os.fdopen(descriptor, "rb", buffering=0) as file:
                 while chunk := file.read(1 << 20):
+                    if cancelled():
+                        return None
                     for digest in hashes.values():
                         digest.update(chunk)
         except OSError:
