@@ -114,6 +114,16 @@ def ledger_rows(query: str, path: Path | str = ".filehaul/acme.sqlite") -> list[
         connection.close()
 
 
+def in_the_ledger(statement: str, path: Path | str = ".filehaul/acme.sqlite") -> None:
+    """Change the ledger, behind its back."""
+    connection = sqlite3.connect(path)
+    try:
+        with connection:
+            assert connection.execute(statement).rowcount > 0
+    finally:
+        connection.close()
+
+
 def receipt_of(file_id: str) -> dict[str, Any]:
     """The ledger's receipt of a file."""
     found = ledger_rows(f"SELECT {RECEIPT} FROM transfers WHERE file_id = '{file_id}'")

@@ -23,7 +23,7 @@ FLOORS: list[list[str]] = [
     ["connect", "listing"],
     ["fields"],
     ["ledger", "sink", "lock"],
-    ["amended", "claims", "deletes", "fit", "increment", "pieces", "ranges"],
+    ["amended", "claims", "deletes", "fit", "increment", "own_ledger", "pieces", "ranges"],
     ["told"],
     ["plan"],
     ["download"],

@@ -20,9 +20,9 @@ from .http import Wait
 from .ledger import Ledger, moment
 from .listing import lister
 from .models import Action, File
+from .own_ledger import state_path
 from .plan import Planner
 from .sink import identity_of
-from .spine import state_path
 
 
 def files(

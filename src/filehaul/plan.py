@@ -65,7 +65,8 @@ class Planner:
     """Decisions for the files of one listing of one resource.
 
     ``complete``: it saw every file that the vendor has. ``since``: what earlier listings from this
-    number on saw counts as well; 0: all that is known to be there.
+    number on saw counts as well; 0: all that is known to be there. ``only_chosen``: the files that
+    this run is about (`filehaul.ledger.ChosenBook`).
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Planner:
         complete: bool = True,
         vacant: Callable[[Iterable[str]], set[str]] = lambda _paths: set(),
         since: int | None = None,
+        only_chosen: bool = False,
     ) -> None:
         assert resource.content is not None
         self.content = resource.content
@@ -86,6 +88,7 @@ class Planner:
         self.ledger = ledger
         self.sink = sink
         self.since = listing if since is None else since
+        self.only_chosen = only_chosen
         names = [one.name for one in config.resources]
         self.claims = Claims(ledger.places, sink, resource.name, listing, complete, names, vacant)
 
@@ -103,12 +106,13 @@ class Planner:
         ledger, name = self.ledger, self.resource.name
         with ledger.transaction():
             ledger.places.release_moved(self.sink, name, self.since)
-        for batch in ledger.transfers.todo(name, self.since, self.sink, only_moved):
+        todo = ledger.transfers.todo(name, self.since, self.sink, only_moved, self.only_chosen)
+        for batch in todo:
             places = self.claims.take(batch)
             held = ledger.places.held(self.sink, [place.path for place in places.values()])
-            for todo in batch:
-                place = places[todo.file.key]
-                yield self._decide(todo, place, place.path in held)
+            for one in batch:
+                place = places[one.file.key]
+                yield self._decide(one, place, place.path in held)
 
     def _decide(self, todo: Todo, place: Place, held: bool) -> Decision:
         target, vacant = place

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,12 +23,12 @@ from .config import Config, Resource, load_config
 from .config.engines import refuse_auto
 from .connect import connect
 from .deletes import accepted, settle_deletes
-from .errors import Cancelled, ConfigError, FilehaulError, VendorError
+from .errors import Cancelled, FilehaulError, UsageError, VendorError
 from .http import Clock, Http
-from .ledger import Ledger, Withheld, explained
+from .ledger import Ledger, Withheld
 from .load import Destination
-from .lock import only_run
 from .models import Receipt
+from .own_ledger import ledger_of, refuse_another_ledger
 from .plan import Planner
 from .report import Report, ResourceReport
 from .signals import hand_on, interruptible
@@ -41,16 +40,6 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 _RAISED = frozenset({1, 2, 4, 5})
-
-
-def state_path(config: Config) -> Path:
-    """The ledger's file: ``FILEHAUL_STATE``, else ``state``, else beside the config."""
-    override = os.environ.get("FILEHAUL_STATE")
-    if override:
-        return Path(override).expanduser()
-    if config.settings.state:
-        return config.folder / Path(config.settings.state).expanduser()
-    return config.home / f"{config.name}.sqlite"
 
 
 def sync(
@@ -100,6 +89,26 @@ def run(
     return report
 
 
+def run_within(
+    ledger: Ledger,
+    config: Config,
+    watch: Watch,
+    clock: Clock | None,
+    cancelled: Callable[[], bool],
+) -> Report:
+    """A run for the files that the ledger has as chosen (`ChosenBook`): no other bytes are fetched.
+    The caller holds the connection's lock. Errors of filehaul's are in the report.
+    """
+    report = Report(config.name)
+    try:
+        one = _Run(config, report, watch, clock, cancelled, {})
+        one.only_chosen = True
+        one.within(ledger)
+    except FilehaulError as problem:
+        report.error = problem
+    return report
+
+
 class _Run:
     def __init__(
         self,
@@ -119,21 +128,23 @@ class _Run:
         self.transfers: Transfers | None = None
         self.wishes = wishes
         self.accept: Withheld | None = None
+        self.only_chosen = bool(wishes.get("only"))
 
     def all(self) -> None:
         """The whole run, under the connection's lock."""
+        with ledger_of(self.config) as ledger:
+            self.within(ledger)
+
+    def within(self, ledger: Ledger) -> None:
+        """The same, under a lock that is held."""
         config = self.config
-        state = state_path(config)
         with (
-            only_run(state.with_name(state.name + ".lock"), config.name),
-            explained(state),
-            Ledger.open(state, config.settings.durable) as ledger,
             Destination(config, self.wishes.get("dev_mode", False)) as destination,
             connect(config, self.clock, self._asked, self.watch.waiting) as http,
             self._sink(ledger) as sink,
         ):
             shutil.rmtree(config.home / "spool" / config.name, ignore_errors=True)
-            self._refuse_another_ledger(ledger)
+            refuse_another_ledger(ledger, config)
             ledger.end_interrupted()
             if self.wishes.get("accept_deletes"):
                 self.accept = accepted(ledger, config, str(self.wishes["accept_deletes"]))
@@ -155,19 +166,6 @@ class _Run:
             self._dlt(destination)
         if self.cancelled():
             raise Cancelled("cancelled", hint="run again: it goes on where it stopped")
-
-    def _refuse_another_ledger(self, ledger: Ledger) -> None:
-        """Two connections in one ledger would take each other's files for their own."""
-        other = ledger.meta("connection")
-        if other is None:
-            ledger.set_meta("connection", self.config.name)
-        elif other != self.config.name:
-            raise ConfigError(
-                f"the ledger is that of the connection {other!r}",
-                where=str(ledger.path),
-                hint="give each connection a ledger of its own (state:, FILEHAUL_STATE), or give "
-                f"this one its old name back (name: {other})",
-            )
 
     def _asked(self) -> bool:
         """Whether to stop. `http` asks this twice a second at least: receipts wait no longer."""
@@ -283,6 +281,7 @@ class _Run:
             )
 
     def _transfer(self, http: Http, ledger: Ledger, sink: Sink) -> None:
+        self._choose(ledger)
         opened(ledger, sink, max((listed.number for listed in self.listed), default=0))
         for listed in self.listed:
             resource = listed.catalogue.resource
@@ -292,7 +291,7 @@ class _Run:
             number = listed.number
             since = number if listed.is_full else 0
             one.unchanged, one.parked, todo = ledger.transfers.counts(
-                resource.name, since, sink.identity
+                resource.name, since, sink.identity, self.only_chosen
             )
             self.watch.stage(resource.name, "transfer", todo)
             planner = Planner(
@@ -304,6 +303,7 @@ class _Run:
                 listed.summary.complete and listed.is_full,
                 sink.vacant,
                 since,
+                self.only_chosen,
             )
             self.transfers = Transfers(
                 http,
@@ -322,6 +322,24 @@ class _Run:
                 self.transfers = None
         closed(ledger, sink)
         ledger.partials.tidy(one.name for one in self.config.resources if one.content)
+
+    def _choose(self, ledger: Ledger) -> None:
+        """The files that a person has named. Raises UsageError for a name that no file has."""
+        wanted = self.wishes.get("only") or ()
+        names = [one.catalogue.resource.name for one in self.listed]
+        unknown = []
+        with ledger.transaction():
+            for what in wanted:
+                if not ledger.chosen.choose(names, what):
+                    unknown.append(what)
+            if wanted:
+                ledger.chosen.ask_again()
+        if unknown and self.report.error is None:
+            raise UsageError(
+                f"no file is known by {', '.join(map(repr, unknown))}",
+                where="--only",
+                hint="a file's id, or a glob of its name or path: filehaul ls has both",
+            )
 
     def _count(self, one: ResourceReport, resource: Resource, receipt: Receipt) -> None:
         """One receipt into the report."""

@@ -148,6 +148,12 @@ def sync(
             "--accept-deletes", metavar="LISTING_ID", help="let go what the guard withheld after it"
         ),
     ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only", metavar="ID|GLOB", help="fetch these files alone; may be given more than once"
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """The catalogue into the destination, the bytes into the sink. Run it again at any time."""
@@ -164,6 +170,7 @@ def sync(
                 retry_failed=retry_failed,
                 full_refresh=full_refresh,
                 accept_deletes=accept_deletes,
+                only=only or (),
             )
         conclude(report, as_json)
 

@@ -15,11 +15,13 @@ keeps that book. Times are whole microseconds since 1970-01-01 UTC.
 from __future__ import annotations
 
 from .changes import ChangesBook
+from .chosen import ChosenBook
 from .files import FileNote, FilesBook, Tombstone
 from .packages import PackagesBook
 from .partials import Partial, PartialsBook
 from .places import Claim, Intent, Owner, PlacesBook
 from .store import SCHEMA_VERSION, Ledger, explained, micros, moment
+from .there import Holding, ThereBook
 from .transfers import Todo, TransfersBook
 from .watermarks import WatermarksBook
 from .withheld import Withheld, WithheldBook
@@ -27,9 +29,11 @@ from .withheld import Withheld, WithheldBook
 __all__ = [
     "SCHEMA_VERSION",
     "ChangesBook",
+    "ChosenBook",
     "Claim",
     "FileNote",
     "FilesBook",
+    "Holding",
     "Intent",
     "Ledger",
     "Owner",
@@ -37,6 +41,7 @@ __all__ = [
     "Partial",
     "PartialsBook",
     "PlacesBook",
+    "ThereBook",
     "Todo",
     "Tombstone",
     "TransfersBook",

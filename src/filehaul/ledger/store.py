@@ -20,10 +20,12 @@ from .schema import SCHEMA, TEMPORARY
 
 if TYPE_CHECKING:
     from .changes import ChangesBook
+    from .chosen import ChosenBook
     from .files import FilesBook
     from .packages import PackagesBook
     from .partials import PartialsBook
     from .places import PlacesBook
+    from .there import ThereBook
     from .told import ToldBook
     from .transfers import TransfersBook
     from .watermarks import WatermarksBook
@@ -296,6 +298,20 @@ class Ledger:
         from .watermarks import WatermarksBook
 
         return WatermarksBook(self)
+
+    @cached_property
+    def chosen(self) -> ChosenBook:
+        """The files that this run is about, where it is not about all of them."""
+        from .chosen import ChosenBook
+
+        return ChosenBook(self)
+
+    @cached_property
+    def there(self) -> ThereBook:
+        """What the sink was seen to have."""
+        from .there import ThereBook
+
+        return ThereBook(self)
 
     @cached_property
     def withheld(self) -> WithheldBook:

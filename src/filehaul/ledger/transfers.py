@@ -83,6 +83,7 @@ LEFT JOIN kept_addresses k ON k.resource = f.resource AND k.key = f.key
 WHERE {_THERE} AND f.key > :after
   AND NOT {_DONE} AND NOT {_PARKED}
 """
+_CHOSEN = "(f.resource, f.key) IN (SELECT resource, key FROM temp.chosen)"
 
 
 class Todo(NamedTuple):
@@ -130,14 +131,21 @@ class TransfersBook:
     # -- what is to do ---------------------------------------------------------------------
 
     def todo(
-        self, resource: str, listing: int, sink: str, only_moved: bool = False
+        self,
+        resource: str,
+        listing: int,
+        sink: str,
+        only_moved: bool = False,
+        only_chosen: bool = False,
     ) -> Iterator[list[Todo]]:
         """Files that are not done, in batches, in the order of their keys.
 
         ``listing``: only those that it or a later one saw; 0: all that the vendor has.
         ``only_moved``: those whose bytes are in the sink already, at another path.
+        ``only_chosen``: those that this run is about (`ChosenBook`).
         """
-        query = f"{_TODO} {f'AND {_MOVED}' if only_moved else ''} ORDER BY f.key LIMIT :most"
+        more = (f"AND {_MOVED} " if only_moved else "") + (f"AND {_CHOSEN}" if only_chosen else "")
+        query = f"{_TODO} {more} ORDER BY f.key LIMIT :most"
         values = {"resource": resource, "listing": listing, "sink": sink, "most": _BATCH}
         after = ""
         while True:
@@ -150,12 +158,14 @@ class TransfersBook:
                 return
             after = rows[-1][0]
 
-    def counts(self, resource: str, listing: int, sink: str) -> tuple[int, int, int]:
+    def counts(
+        self, resource: str, listing: int, sink: str, only_chosen: bool = False
+    ) -> tuple[int, int, int]:
         """Of the files as in `todo`: how many are done, are parked, and are to do."""
         row = self.db.execute(
             f"SELECT coalesce(sum({_DONE}), 0), coalesce(sum(NOT {_DONE} AND {_PARKED}), 0),"
             " count(*)"
-            f" {_JOINED} WHERE {_THERE}",
+            f" {_JOINED} WHERE {_THERE}{f' AND {_CHOSEN}' if only_chosen else ''}",
             {
                 "resource": resource,
                 "listing": listing,
@@ -233,9 +243,11 @@ class TransfersBook:
         )
 
     def ask_again(self, resource: str | None = None) -> None:
-        """What is parked is asked again in this run, whatever its day: of one resource, or all."""
+        """What is parked is asked again in this run, whatever its day: of one resource, or all.
+        If that fails too, its days begin anew.
+        """
         self.db.execute(
-            "UPDATE transfers SET retry_at = 0"
+            "UPDATE transfers SET retry_at = 0, failures = 0"
             " WHERE permanent = 1 AND resource = coalesce(?, resource)",
             (resource,),
         )
