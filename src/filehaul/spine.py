@@ -96,13 +96,14 @@ def run_within(
     clock: Clock | None,
     cancelled: Callable[[], bool],
 ) -> Report:
-    """A run for the files that the ledger has as chosen (`ChosenBook`): no other bytes are fetched.
-    The caller holds the connection's lock. Errors of filehaul's are in the report.
+    """A run for the files that the ledger has as chosen (`ChosenBook`): no other resources are
+    listed, no other bytes fetched. The caller holds the connection's lock. Errors of filehaul's
+    are in the report.
     """
     report = Report(config.name)
     try:
         one = _Run(config, report, watch, clock, cancelled, {})
-        one.only_chosen = True
+        one.only_chosen = one.mends = True
         one.within(ledger)
     except FilehaulError as problem:
         report.error = problem
@@ -129,6 +130,7 @@ class _Run:
         self.wishes = wishes
         self.accept: Withheld | None = None
         self.only_chosen = bool(wishes.get("only"))
+        self.mends = False
 
     def all(self) -> None:
         """The whole run, under the connection's lock."""
@@ -177,7 +179,7 @@ class _Run:
 
     def _list(self, http: Http, ledger: Ledger, destination: Destination) -> None:
         for resource in self.config.resources:
-            if not resource.selected:
+            if not resource.selected or (self.mends and not ledger.chosen.has(resource.name)):
                 continue
             self.watch.stage(resource.name, "list", None)
             catalogist = Catalogist(
@@ -364,7 +366,7 @@ class _Run:
     # -- what dlt's engine lists -----------------------------------------------------------
 
     def _dlt(self, destination: Destination) -> None:
-        if not self.config.dlt_resources or self.cancelled():
+        if not self.config.dlt_resources or self.mends or self.cancelled():
             return
         from .source import dlt_engine
 

@@ -8,7 +8,16 @@ from typing import Annotated
 
 import typer
 
-from .talk import Progress, conclude, out, out_json, say, told, waiting
+from .talk import (
+    Progress,
+    conclude,
+    conclude_verification,
+    out,
+    out_json,
+    say,
+    told,
+    waiting,
+)
 
 app = typer.Typer(
     name="filehaul",
@@ -173,6 +182,28 @@ def sync(
                 only=only or (),
             )
         conclude(report, as_json)
+
+
+@app.command()
+def verify(
+    config: ConfigPath,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="fetch what is missing or different, nothing else")
+    ] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="compare names and sizes only; read no bytes")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Read the sink again: is every file there, with the bytes that came? Nothing is removed."""
+    from ..config import load_config
+    from ..verification import run
+
+    with told(as_json):
+        loaded = load_config(config)
+        with Progress(as_json) as progress:
+            found = run(loaded, repair=repair, quick=quick, watch=progress.watch)
+        conclude_verification(found, as_json)
 
 
 @app.command()

@@ -51,6 +51,11 @@ class ChosenBook:
             )
         return self._count() > before
 
+    def has(self, resource: str) -> bool:
+        """Whether a file of this resource is chosen."""
+        query = "SELECT EXISTS (SELECT 1 FROM temp.chosen WHERE resource = ?)"
+        return bool(self.db.execute(query, (resource,)).fetchone()[0])
+
     def _count(self) -> int:
         return self.db.total_changes
 
