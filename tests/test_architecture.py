@@ -31,7 +31,7 @@ FLOORS: list[list[str]] = [
     ["transfer", "load"],
     ["catalogue", "source", "report", "signals", "watch"],
     ["spine"],
-    ["check", "look", "init", "verification"],
+    ["check", "look", "init", "status", "verification"],
     ["cli"],
 ]
 APART = {"testing", "dlt_plugin", "__init__", "__main__", "__version__"}

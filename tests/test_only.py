@@ -125,4 +125,6 @@ def test_only_by_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert "404" in one["error"]
     assert one["retry_at"].startswith("20")
     text = ask("status", config).stdout
-    assert f"f2 d/2.txt: {one['error']}; again after {one['retry_at']}" in text
+    assert one["failed_at"] < one["retry_at"]
+    told = f"f2 d/2.txt, {one['failed_at']}: {one['error']}; again after {one['retry_at']}"
+    assert told in text

@@ -12,13 +12,13 @@ import orjson
 import typer
 
 from ..errors import FilehaulError
-from ..http import Wait
-from ..models import Receipt
 from ..redact import redact
-from ..report import Report, size
-from ..watch import Watch
+from ..report import size
 
 if TYPE_CHECKING:
+    from ..http import Wait
+    from ..models import Receipt
+    from ..report import Report
     from ..verification import Verification
 
 _MOST_FAILED = 20
@@ -93,6 +93,8 @@ class Progress:
     """Bars on a terminal for listing and transfer; nothing at all when piped."""
 
     def __init__(self, as_json: bool) -> None:
+        from ..watch import Watch
+
         self.as_json = as_json
         self._bars: Any = None
         self._task: Any = None

@@ -209,7 +209,7 @@ def verify(
 @app.command()
 def status(config: ConfigPath, as_json: Json = False) -> None:
     """Where a connection stands: places, last listings, receipts, files that failed."""
-    from ..look import status as look
+    from ..status import status as look
 
     with told(as_json):
         found = look(config)
@@ -231,7 +231,8 @@ def status(config: ConfigPath, as_json: Json = False) -> None:
             out(f"{name:12} {totals['files']:,} files, {totals['bytes']:,} bytes")
         for one in found["failed"]:
             again = f"; again after {one['retry_at']}" if one["retry_at"] else ""
-            out(f"{one['status']:12} {one['file_id']} {one['target']}: {one['error']}{again}")
+            what = f"{one['file_id']} {one['target']}, {one['failed_at']}: {one['error']}"
+            out(f"{one['status']:12} {what}{again}")
 
 
 @app.command()

@@ -73,6 +73,7 @@ CREATE TABLE transfers (
     PRIMARY KEY (resource, key)
 ) WITHOUT ROWID;
 CREATE INDEX transfers_unloaded ON transfers (loaded) WHERE loaded = 0;
+CREATE INDEX transfers_not_had ON transfers (recorded_at) WHERE status IN ('failed', 'parked');
 CREATE INDEX transfers_held ON transfers (sink, target) WHERE sha256 IS NOT NULL;
 
 -- Which file a path of the sink belongs to. folded: the same for paths that clash anywhere.

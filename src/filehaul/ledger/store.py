@@ -107,6 +107,25 @@ class Ledger:
                 raise
         return ledger
 
+    @classmethod
+    def look(cls, path: Path) -> Ledger | None:
+        """Open for reading alone, as it stands now, also while a run writes to it. None: there is
+        nothing in it yet. Raises as `open` does.
+        """
+        with explained(path):
+            uri = f"{path.absolute().as_uri()}?mode=ro"
+            connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30.0)
+            ledger = cls(path, connection)
+            try:
+                connection.execute("BEGIN")
+                if ledger._version() is not None:
+                    return ledger
+                connection.close()
+                return None
+            except BaseException:
+                connection.close()
+                raise
+
     def _prepare(self, durable: str) -> None:
         db = self.db
         db.execute("PRAGMA busy_timeout = 30000")

@@ -42,6 +42,9 @@ ON CONFLICT (resource, key) DO UPDATE SET
     listing=excluded.listing, recorded_at=excluded.recorded_at, loaded=0, package=NULL
 """
 
+# In these words the index knows it.
+_NOT_HAD = "status IN ('failed', 'parked')"
+
 # One name holds one file's bytes: who held this one before holds none now.
 _LOSE = """
 UPDATE transfers SET status = CASE status WHEN 'done' THEN 'gone' ELSE status END,
@@ -239,7 +242,7 @@ class TransfersBook:
         """What failed for good in an earlier run is parked from now on."""
         self.db.execute(
             "UPDATE transfers SET status = 'parked', loaded = 0, package = NULL"
-            " WHERE status = 'failed' AND permanent = 1"
+            f" WHERE {_NOT_HAD} AND status = 'failed' AND permanent = 1"
         )
 
     def ask_again(self, resource: str | None = None) -> None:
@@ -298,12 +301,12 @@ class TransfersBook:
         )
 
     def failed(self) -> list[dict[str, Any]]:
-        """Files that failed or are parked, for `status`."""
+        """Files that failed or are parked, the newest first, for `status`."""
         rows = self.db.execute(
-            "SELECT resource, file_id, target, status, error, retry_at FROM transfers"
-            " WHERE status IN ('failed', 'parked') ORDER BY recorded_at DESC LIMIT 1000"
+            "SELECT resource, file_id, target, status, error, recorded_at, retry_at FROM transfers"
+            f" WHERE {_NOT_HAD} ORDER BY recorded_at DESC LIMIT 1000"
         )
-        names = ("resource", "file_id", "target", "status", "error", "retry_at")
+        names = ("resource", "file_id", "target", "status", "error", "failed_at", "retry_at")
         return [dict(zip(names, row)) for row in rows]
 
     def totals(self) -> dict[str, tuple[int, int]]:
