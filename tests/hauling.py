@@ -76,6 +76,9 @@ class NoDestination:
         """Nothing was left behind."""
         return []
 
+    def reader(self) -> None:
+        """Nothing was loaded before."""
+
     def naming(self, identifier: str) -> str:
         """Names stay as they are."""
         return identifier

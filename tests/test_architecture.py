@@ -29,7 +29,7 @@ FLOORS: list[list[str]] = [
     ["download"],
     ["parts"],
     ["transfer", "load"],
-    ["catalogue", "source", "report", "signals", "watch"],
+    ["catalogue", "rebuild", "source", "report", "signals", "watch"],
     ["spine"],
     ["check", "look", "init", "status", "verification"],
     ["cli"],

@@ -30,6 +30,7 @@ from .load import Destination
 from .models import Receipt
 from .own_ledger import ledger_of, refuse_another_ledger
 from .plan import Planner
+from .rebuild import rebuild
 from .report import Report, ResourceReport
 from .signals import hand_on, interruptible
 from .sink import Sink, identity_of, sink_of
@@ -152,6 +153,7 @@ class _Run:
                 self.accept = accepted(ledger, config, str(self.wishes["accept_deletes"]))
             settle_deletes(ledger, config)
             self.report.warnings += destination.settle(ledger)
+            self.report.warnings += rebuild(ledger, destination, config, sink, self.cancelled)
             if self.wishes.get("retry_failed"):
                 ledger.transfers.ask_again()
             self.report.warnings += amend(ledger, config)

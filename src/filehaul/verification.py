@@ -23,10 +23,11 @@ from .checksums import SUPPORTED
 from .config import Config, load_config
 from .errors import Cancelled, FilehaulError, LedgerError, PartialError, UsageError
 from .http import Clock
+from .json_text import is_text
 from .ledger import Holding, Ledger
 from .own_ledger import ledger_of, refuse_another_ledger, state_path
 from .report import Report
-from .signals import interruptible
+from .signals import hand_on, interruptible
 from .sink import Sink, sink_of
 from .spine import run_within
 from .transfer import settle
@@ -71,6 +72,7 @@ class Verification:
     or different. ``waiting``: files of the catalogue that have no bytes yet, or not those of their
     version: parked, or the next sync's to fetch. ``findings``: the first `MOST_KEPT`; all of them
     go to ``watch.event``. ``repair``: the report of the run that fetched what was wrong.
+    ``signal``: the number of the one that stopped it.
     """
 
     name: str = ""
@@ -84,6 +86,7 @@ class Verification:
     seconds: float = 0.0
     findings: list[Finding] = field(default_factory=list)
     repair: Report | None = None
+    signal: int | None = None
     error: FilehaulError | None = None
 
     @property
@@ -135,8 +138,11 @@ def verify(
     ``repair``: fetch what is missing or different, and nothing else. ``quick``: compare names and
     sizes only. The connection's lock is held. Raises ConfigError, CredentialsError, UsageError and
     defects; everything else is in the result: ``exit_code``, ``error``, ``raise_for_findings()``.
+    A signal that stopped it is handed on, as by `sync`.
     """
     found = run(load_config(config), repair=repair, quick=quick, watch=watch, clock=clock)
+    if found.signal is not None:
+        hand_on(found.signal)
     if found.error is not None and found.error.exit_code in _RAISED:
         raise found.error
     return found
@@ -153,15 +159,16 @@ def run(
     """The same, with every error of filehaul's in the result."""
     found = Verification(config.name)
     begun = time.monotonic()
-    try:
-        with interruptible() as cancelled:
-            one = _Verify(config, found, quick, watch or Watch(), cancelled)
+    with interruptible() as wish:
+        try:
+            one = _Verify(config, found, quick, watch or Watch(), wish)
             with one.ready() as ledger:
                 one.look(ledger)
                 if repair and found.missing + found.different:
                     one.repair(ledger, clock)
-    except FilehaulError as problem:
-        found.error = problem
+        except FilehaulError as problem:
+            found.error = problem
+    found.signal = wish.number
     found.seconds = time.monotonic() - begun
     return found
 
@@ -229,10 +236,10 @@ class _Verify:
             ledger.there.clear()
         while stretch := [one for _, one in zip(range(_STRETCH), files)]:
             self._stop_if_asked()
-            known = [one for one in stretch if _is_text(one[0])]
+            known = [one for one in stretch if is_text(one[0])]
             if len(known) < len(stretch):  # no name of ours
                 for path, size in stretch:
-                    if not _is_text(path):
+                    if not is_text(path):
                         self._extra(path, size)
             with ledger.transaction():
                 ledger.there.note(known)
@@ -329,14 +336,6 @@ class _Verify:
         self.found.repair = report
         self.found.repaired = ledger.chosen.held(identity)
         self.found.error = report.error
-
-
-def _is_text(path: str) -> bool:
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _proofs(one: Holding) -> Iterator[tuple[str, str]]:

@@ -20,6 +20,7 @@ from .files import FileNote, FilesBook, Tombstone
 from .packages import PackagesBook
 from .partials import Partial, PartialsBook
 from .places import Claim, Intent, Owner, PlacesBook
+from .rebuilt import RebuiltBook
 from .store import SCHEMA_VERSION, Ledger, explained, micros, moment
 from .there import Holding, ThereBook
 from .transfers import Todo, TransfersBook
@@ -41,6 +42,7 @@ __all__ = [
     "Partial",
     "PartialsBook",
     "PlacesBook",
+    "RebuiltBook",
     "ThereBook",
     "Todo",
     "Tombstone",

@@ -116,6 +116,13 @@ CREATE TABLE notices (
 );
 CREATE INDEX notices_unloaded ON notices (loaded) WHERE loaded = 0;
 
+-- Rows as the destination had them when this ledger was rebuilt from it. key is empty where rows
+-- are appended: then the table has them for good.
+CREATE TABLE rebuilt_rows (
+    resource TEXT NOT NULL, key TEXT NOT NULL, digest BLOB NOT NULL,
+    PRIMARY KEY (resource, key, digest)
+) WITHOUT ROWID;
+
 CREATE TABLE packages (
     load_id TEXT PRIMARY KEY, target TEXT NOT NULL, listings TEXT NOT NULL,
     state TEXT NOT NULL, at INTEGER NOT NULL

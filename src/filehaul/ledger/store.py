@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .packages import PackagesBook
     from .partials import PartialsBook
     from .places import PlacesBook
+    from .rebuilt import RebuiltBook
     from .there import ThereBook
     from .told import ToldBook
     from .transfers import TransfersBook
@@ -324,6 +325,13 @@ class Ledger:
         from .chosen import ChosenBook
 
         return ChosenBook(self)
+
+    @cached_property
+    def rebuilt(self) -> RebuiltBook:
+        """What was taken from the destination when this ledger was new."""
+        from .rebuilt import RebuiltBook
+
+        return RebuiltBook(self)
 
     @cached_property
     def there(self) -> ThereBook:

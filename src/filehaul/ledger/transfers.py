@@ -15,8 +15,8 @@ from .store import micros, moment
 if TYPE_CHECKING:
     from .store import Ledger
 
-_DAY = 86_400_000_000
-_MOST_DAYS = 7
+DAY = 86_400_000_000
+MOST_DAYS = 7
 _BATCH = 1000
 
 # Where an attempt failed, the bytes of an earlier version are still in the sink, and stay noted.
@@ -38,7 +38,7 @@ ON CONFLICT (resource, key) DO UPDATE SET
     finished_at=excluded.finished_at, error=excluded.error, permanent=excluded.permanent,
     failures=CASE WHEN excluded.permanent THEN failures + 1 ELSE 0 END,
     retry_at=CASE WHEN excluded.permanent
-        THEN excluded.recorded_at + {_DAY} * min({_MOST_DAYS}, 1 << min(failures, 10)) END,
+        THEN excluded.recorded_at + {DAY} * min({MOST_DAYS}, 1 << min(failures, 10)) END,
     listing=excluded.listing, recorded_at=excluded.recorded_at, loaded=0, package=NULL
 """
 
@@ -341,7 +341,7 @@ def _row(receipt: Receipt, sink: str, listing: int | None, now: int) -> tuple[An
         receipt.error and redact(receipt.error),
         receipt.permanent,
         1 if receipt.permanent else 0,
-        now + _DAY if receipt.permanent else None,
+        now + DAY if receipt.permanent else None,
         listing,
         now,
     )
