@@ -147,8 +147,14 @@ class _Rebuild:
         above = self.destination.url(sink.identity, "")
         if url is None or not url.startswith(above):
             return None
-        target = os.fsdecode(unquote_to_bytes(url[len(above) :]))
-        return target if self.destination.url(sink.identity, target) == url else None
+        rest = url[len(above) :]
+        for target in (
+            rest,
+            os.fsdecode(unquote_to_bytes(rest)),
+        ):  # a bucket's keys stand as they are
+            if self.destination.url(sink.identity, target) == url:
+                return target
+        return None
 
     # -- the catalogue ---------------------------------------------------------------------
 

@@ -285,7 +285,8 @@ class _Verify:
 
     def _read(self, target: str, same: list[Holding]) -> tuple[str, str] | None:
         wanted = {(name, value) for one in same for name, value in _proofs(one)}
-        digests = self.sink.digests(target, {name for name, _ in wanted}, self.cancelled)
+        names = {name for name, _ in wanted}
+        digests = self.sink.digests(target, names, self.cancelled, read=True)
         if digests is None:
             return "missing", "it cannot be read"
         for name, value in sorted(wanted, key=lambda pair: pair[0] != "sha256"):

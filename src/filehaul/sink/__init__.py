@@ -74,9 +74,11 @@ class Sink(Protocol):
         target: str,
         algorithms: Iterable[str],
         cancelled: Callable[[], bool] = lambda: False,
+        read: bool = False,
     ) -> dict[str, str] | None:
         """The checksums of the file's bytes; None where there is no such file, or none that can be
-        read, or where ``cancelled`` said yes meanwhile. Several threads may ask at once.
+        read, or where ``cancelled`` said yes meanwhile. ``read``: by reading it now, not as they
+        were kept with it. Several threads may ask at once.
         """
 
     def files(self) -> Iterator[tuple[str, int]]:

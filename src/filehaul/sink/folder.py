@@ -262,6 +262,7 @@ class Folder:
         target: str,
         algorithms: Iterable[str],
         cancelled: Callable[[], bool] = lambda: False,
+        read: bool = True,  # noqa: ARG002 - a folder keeps no checksums
     ) -> dict[str, str] | None:
         """The checksums of the file's bytes; None where there is no regular file of that name,
         or none that can be read, or where ``cancelled`` said yes meanwhile.
