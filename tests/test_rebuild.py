@@ -7,6 +7,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 import filehaul
@@ -335,6 +336,27 @@ def test_the_guard_holds_on_a_new_machine() -> None:
         vendor.remove("id-b")
         assert haul(config).exit_code == 7
     assert rows_of("SELECT count(*) FROM acme_data.files WHERE deleted_at IS NULL") == [(2,)]
+
+
+@pytest.mark.usefixtures("alone")
+def test_the_newest_receipt_counts() -> None:
+    """Several receipts of one file, as a destination that appends has them, in any order: only the
+    newest is believed, and a row about nobody's file does no harm.
+    """
+    with vendor_of("a", "b") as vendor:
+        config = config_for(vendor)
+        sync(config)
+        table = "acme_data.transfers"
+        older = "* REPLACE (recorded_at - INTERVAL 1 DAY AS recorded_at, repeat('0', 64) AS sha256,"
+        with duckdb.connect("acme.duckdb") as warehouse:
+            for change in ("7 AS size, 'gone' AS status)", "'failed' AS status)"):
+                warehouse.execute(f"INSERT INTO {table} SELECT {older} {change} FROM {table}")
+            stray = "* REPLACE ('nobody' AS file_id)"
+            warehouse.execute(f"INSERT INTO {table} SELECT {stray} FROM {table} LIMIT 1")
+        before = ledger_rows("SELECT key, status, size, sha256 FROM transfers ORDER BY key")
+        forget()
+        assert numbers(sync(config)) == (0, 2, 0, 0)
+    assert ledger_rows("SELECT key, status, size, sha256 FROM transfers ORDER BY key") == before
 
 
 # -- all or nothing ------------------------------------------------------------------------------
