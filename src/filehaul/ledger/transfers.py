@@ -68,7 +68,7 @@ _DONE = (
 # any can be was set by a clock that was wrong.
 _PARKED = (
     "(t.permanent IS 1 AND t.fingerprint = f.fingerprint"
-    f" AND t.retry_at > :now AND t.retry_at <= :now + {_MOST_DAYS * _DAY})"
+    f" AND t.retry_at > :now AND t.retry_at <= :now + {MOST_DAYS * DAY})"
 )
 # The sink has these bytes, as the fingerprint or our own sha256 tells, at another path.
 _MOVED = (
