@@ -79,6 +79,9 @@ class NoDestination:
         """Nothing was left behind."""
         return []
 
+    def reader(self) -> None:
+        """Nothing was loaded before."""
+
     def naming(self, identifier: str) -> str:
         """Names stay as they are."""
         return identifier
@@ -126,6 +129,16 @@ def ledger_rows(query: str, path: Path | str = ".filehaul/acme.sqlite") -> list[
     connection = sqlite3.connect(path)
     try:
         return connection.execute(query).fetchall()
+    finally:
+        connection.close()
+
+
+def in_the_ledger(statement: str, path: Path | str = ".filehaul/acme.sqlite") -> None:
+    """Change the ledger, behind its back."""
+    connection = sqlite3.connect(path)
+    try:
+        with connection:
+            assert connection.execute(statement).rowcount > 0
     finally:
         connection.close()
 

@@ -14,7 +14,8 @@ import yaml
 
 from filehaul.config import load_config
 from filehaul.errors import ConfigError, GuardError, UsageError
-from filehaul.look import plan, status
+from filehaul.look import plan
+from filehaul.status import status
 from filehaul.testing import FakeFile, FakeVendor, Fault
 from hauling import config_for, haul, ledger_rows, rows_of, sync
 from page_vendor import Question, numbers, vendor_of

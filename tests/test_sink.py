@@ -353,3 +353,39 @@ def test_refused_is_about_one_name_only(tmp_path: Path) -> None:
     sink.remove("folder")
     assert (tmp_path / "files/folder").is_dir()
     sink.close()
+
+
+# -- what is in it -----------------------------------------------------------------------------
+
+
+def test_all_that_is_in_a_folder() -> None:
+    """However deep, links not followed and told as no files, our own folder left out."""
+    root = Path("files")
+    sink = Folder(root)
+    sink.open()
+    deep = "/".join("n" * 150)
+    for name in ("a/b.txt", "a/.filehaul/theirs", f"{deep}/last"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(name)
+    (root / "planted").symlink_to(Path("outside").absolute())
+    os.mkfifo(root / "a" / "pipe")
+    assert dict(sink.files()) == {
+        "a/b.txt": 7,
+        "a/.filehaul/theirs": 18,
+        f"{deep}/last": len(deep) + 5,
+        "planted": -1,
+        "a/pipe": -1,
+    }
+    some = sink.files()
+    next(some)
+    some.close()  # nothing is left open: warnings are errors here
+    sink.close()
+
+
+def test_a_sink_that_cannot_be_read_is_said() -> None:
+    """Its folder went while it was open: the sink is in trouble, not empty."""
+    sink = Folder(Path("files"))
+    sink.open()
+    sink.close()
+    with pytest.raises(SinkError):
+        list(sink.files())

@@ -19,6 +19,7 @@ from hauling import (
     contents,
     files,
     haul,
+    in_the_ledger,
     ledger_rows,
     numbers,
     receipt_of,
@@ -252,16 +253,18 @@ def test_permanent_failures_are_parked(vendor: FakeVendor, status: int) -> None:
 
 
 def test_parked_files_are_asked_again_on_demand_and_after_days(vendor: FakeVendor) -> None:
-    """retry_failed asks at once; each failure doubles the days, up to seven."""
+    """Each failure after its day doubles the days, up to seven; retry_failed asks at once."""
     vendor.script("/v1/files/id-b.txt/content", Fault.status(404), times=5)
     days = []
     for _ in range(5):
-        assert numbers(haul(config_for(vendor), retry_failed=True))[2:] == (1, 0)
+        assert numbers(haul(config_for(vendor)))[2:] == (1, 0)
         [(retry_at, recorded_at)] = ledger_rows(
             "SELECT retry_at, recorded_at FROM transfers WHERE permanent"
         )
         days.append((retry_at - recorded_at) // 86_400_000_000)
+        in_the_ledger("UPDATE transfers SET retry_at = 1 WHERE permanent")  # its day has come
     assert days == [1, 2, 4, 7, 7]
+    in_the_ledger(f"UPDATE transfers SET retry_at = {retry_at} WHERE permanent")
     vendor.assert_all_fired()
     assert numbers(haul(config_for(vendor), retry_failed=True)) == (1, 2, 0, 0)
 

@@ -16,17 +16,29 @@ if TYPE_CHECKING:
     from .report import Report
     from .source import file_source, rest_api_source
     from .spine import sync
+    from .verification import Verification, verify
 
 __version__ = "0.1.0"
-__all__ = ["Config", "Report", "file_source", "load_config", "rest_api_source", "sync"]
+__all__ = [
+    "Config",
+    "Report",
+    "Verification",
+    "file_source",
+    "load_config",
+    "rest_api_source",
+    "sync",
+    "verify",
+]
 
 _HOMES = {
     "Config": "config",
     "Report": "report",
+    "Verification": "verification",
     "file_source": "source",
     "load_config": "config",
     "rest_api_source": "source",
     "sync": "spine",
+    "verify": "verification",
 }
 
 

@@ -21,7 +21,7 @@ def amend(ledger: Ledger, config: Config) -> list[str]:
     warnings = []
     for resource in config.resources:
         _begin_anew(ledger, config, resource)
-        name, digest = f"content:{resource.name}", _digest(config, resource)
+        name, digest = f"content:{resource.name}", digest_of(config, resource)
         before = ledger.meta(name)
         if before == digest:
             continue
@@ -47,7 +47,7 @@ def _begin_anew(ledger: Ledger, config: Config, resource: Resource) -> None:
             ledger.set_meta(name, digest)
 
 
-def _digest(config: Config, resource: Resource) -> str:
+def digest_of(config: Config, resource: Resource) -> str:
     """Changes when the bytes' addresses, paths or names may; empty where none are fetched."""
     if resource.content is None:
         return ""

@@ -14,9 +14,9 @@ from .errors import FilehaulError, VendorError
 from .fields import TEXT, TIMESTAMP, Reject, Roles, Rows, Shape, roles_of
 from .http import Http
 from .increment import Increment
-from .ledger import FileNote, Ledger, Withheld, micros
+from .ledger import Ledger, Withheld, micros
 from .listing import how_known, unlike_total
-from .load import ROW_VERSION, Catalogue, How, Spool
+from .load import ROW_VERSION, Catalogue, How, Spool, Standing
 from .load.signed import without_signatures
 from .load.tombstones import row_version
 from .models import ListingSummary, Page
@@ -104,6 +104,7 @@ class Catalogist:
         self.loads_all = resource.disposition != "merge"
         self.versions = resource.sync == "history"
         self.notes = None if resource.content is None else Notes(resource, self.started)
+        self.standing = Standing.of(ledger, resource, self.increment is not None, anew)
 
     def run(self) -> Listed:
         """List to the end; an error of the vendor's is in the result, not raised."""
@@ -172,7 +173,8 @@ class Catalogist:
         at = micros(self.started)
         hashes = self.shape.hashes(rows.records, rows.folders)
         name = self.resource.name
-        known = self.ledger.files.standing(name, self.number, rows.keys, hashes, at)
+        book, every = self.ledger.files, self.loads_all
+        known = book.standing(name, self.number, rows.keys, hashes, at, every)
         repeated = set(known.repeated)
         to_load = known.to_load
         if self.loads_all and (self.increment is None or self.anew):
@@ -239,8 +241,12 @@ class Catalogist:
         if not numbers:
             return rows.rejects
         chosen = rows if len(numbers) == len(rows.records) else rows.only(numbers)
-        self.spool.add(self._table(chosen, first_seen, [hashes[n] for n in numbers if hashes]))
-        return rows.rejects if chosen is rows else [*rows.rejects, *chosen.rejects]
+        table = self._table(chosen, first_seen, [hashes[n] for n in numbers if hashes])
+        rejects = rows.rejects if chosen is rows else [*rows.rejects, *chosen.rejects]
+        if self.standing is not None:
+            table, rejects = self.standing.left_out(table, chosen.keys, self.shape.types, rejects)
+        self.spool.add(table)
+        return rejects
 
     def _note(
         self, rows: Rows, hashes: list[bytes], changed: list[int], repeated: set[int], at: int
@@ -250,8 +256,10 @@ class Catalogist:
         if self.resource.content is None:  # rows of the catalogue: nothing else is asked of them
             noted = [(rows.keys[n], hashes[n], self._is_file(rows.records[n])) for n in changed]
             book.note_rows(name, self.number, noted, at)
-        else:
-            notes = [self._file_note(rows, n, hashes[n]) for n in changed]
+        elif changed:
+            assert self.roles is not None
+            assert self.notes is not None
+            notes = [self.notes.note(self.roles, rows, n, hashes[n]) for n in changed]
             book.note(name, self.number, notes, at)
         others = repeated.union(changed)
         book.seen(name, self.number, [k for n, k in enumerate(rows.keys) if n not in others])
@@ -260,11 +268,6 @@ class Catalogist:
             kept = self.resource.asks_for_changes
             book.addresses(name, [(key, address) for key, address in pairs if address], kept)
         self.told.locate(rows.keys, rows.records)
-
-    def _file_note(self, rows: Rows, number: int, row_hash: bytes) -> FileNote:
-        assert self.roles is not None
-        assert self.notes is not None
-        return self.notes.note(self.roles, rows, number, row_hash)
 
     def _table(self, rows: Rows, first_seen: Sequence[int | None], hashes: list[bytes]) -> Any:
         count = len(rows.records)

@@ -102,7 +102,7 @@ def _failed(what: str, problem: FilehaulError) -> Finding:
 
 
 def _places(config: Config) -> str:
-    from .spine import state_path
+    from .own_ledger import state_path
 
     return f"ledger {state_path(config)}; sink {config.sink or 'none'}; dataset {config.dataset}"
 

@@ -109,3 +109,12 @@ def _plain(value: Any, depth: int) -> Any:
     if isinstance(value, (list, tuple)):
         return [_plain(inner, depth + 1) for inner in value]
     return mended(str(value))
+
+
+def is_text(value: str) -> bool:
+    """Whether UTF-8 can write it. A file's name on a disk need not be text."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,6 +1,4 @@
-"""Look without changing anything: the vendor's files (`files`), what a sync would do (`plan`),
-and where a connection stands (`status`).
-"""
+"""Look without changing anything: the vendor's files (`files`), what a sync would do (`plan`)."""
 
 from __future__ import annotations
 
@@ -13,17 +11,16 @@ from typing import Any
 from .amended import amend
 from .catalogue import Catalogist, Listed
 from .config import Config, Resource, load_config
-from .config.agree import duckdb_file
 from .connect import connect
 from .fields import Rows, Shape, roles_of
 from .http import Wait
-from .ledger import Ledger, moment
+from .ledger import Ledger
 from .listing import lister
 from .models import Action, File
+from .own_ledger import state_path
 from .plan import Planner
 from .selection import Selection
 from .sink import identity_of
-from .spine import state_path
 
 
 def files(
@@ -140,66 +137,3 @@ def _copy(state: Path, copy: Path) -> None:
     finally:
         source.close()
         target.close()
-
-
-def status(config: Config | Mapping[str, Any] | str | Path) -> dict[str, Any]:
-    """Where a connection stands: its places, last listings, receipts, and files that failed.
-
-    ``files``: {status: {files, bytes}}; times are ISO 8601, UTC.
-    """
-    loaded = load_config(config, offline=True)
-    state = state_path(loaded)
-    database = duckdb_file(loaded)
-    destination = loaded.settings.destination
-    kind = destination if isinstance(destination, str) else destination["type"]
-    result: dict[str, Any] = {
-        "name": loaded.name,
-        "places": {
-            "config": loaded.source,
-            "ledger": str(state),
-            "sink": None if loaded.sink is None else str(loaded.sink),
-            "destination": str(database) if database is not None else kind,
-            "dataset": loaded.dataset,
-        },
-        "resources": {
-            one.name: {"sync_type": one.sync, "deletes": one.gone} for one in loaded.resources
-        },
-        "listings": [],
-        "withheld": [],
-        "files": {},
-        "failed": [],
-    }
-    if not state.exists():
-        return result
-    with tempfile.TemporaryDirectory(prefix="filehaul-status-") as folder:
-        copy = Path(folder) / "ledger.sqlite"
-        _copy(state, copy)
-        with Ledger.open(copy) as ledger:
-            result["listings"] = _listings(ledger)
-            result["withheld"] = ledger.withheld.newest()
-            totals = ledger.transfers.totals()
-            result["files"] = {
-                name: {"files": count, "bytes": size} for name, (count, size) in totals.items()
-            }
-            for row in ledger.transfers.failed():
-                retry_at = moment(row["retry_at"])
-                row["retry_at"] = retry_at and retry_at.isoformat()
-                result["failed"].append(row)
-    return result
-
-
-def _listings(ledger: Ledger) -> list[dict[str, Any]]:
-    """The last listing of each resource."""
-    names = ("resource", "started_at", "finished_at", "rows", "complete", "why_not")
-    found = []
-    for row in ledger.db.execute(
-        "SELECT resource, started_at, finished_at, rows, complete, why_not FROM listings"
-        " WHERE number IN (SELECT max(number) FROM listings GROUP BY resource)"
-    ):
-        one = dict(zip(names, row))
-        for name in ("started_at", "finished_at"):
-            at = moment(one[name])
-            one[name] = at and at.isoformat()
-        one["complete"] = bool(one["complete"])
-        found.append(one)
-    return found

@@ -39,6 +39,7 @@ class Planner:
 
     ``complete``: it saw every file that the vendor has. ``since``: what earlier listings from this
     number on saw counts as well; 0: all that is known to be there. ``window``: of which times.
+    ``only_chosen``: the files that this run is about (`filehaul.ledger.ChosenBook`).
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Planner:
         vacant: Callable[[Iterable[str]], set[str]] = lambda _paths: set(),
         since: int | None = None,
         window: Window = ALWAYS,
+        only_chosen: bool = False,
     ) -> None:
         assert resource.content is not None
         self.content = resource.content
@@ -61,6 +63,7 @@ class Planner:
         self.ledger = ledger
         self.sink = sink
         self.since = listing if since is None else since
+        self.only_chosen = only_chosen
         names = [one.name for one in config.resources]
         self.claims = Claims(ledger.places, sink, resource.name, listing, complete, names, vacant)
 
@@ -78,7 +81,10 @@ class Planner:
         ledger, name = self.ledger, self.resource.name
         with ledger.transaction():
             ledger.places.release_moved(self.sink, name, self.since, self.window)
-        for batch in ledger.transfers.todo(name, self.since, self.sink, only_moved, self.window):
+        found = ledger.transfers.todo(
+            name, self.since, self.sink, only_moved, self.window, self.only_chosen
+        )
+        for batch in found:
             places = self.claims.take([todo for todo in batch if todo.desired is not None])
             held = ledger.places.held(self.sink, [place.path for place in places.values()])
             for todo in batch:

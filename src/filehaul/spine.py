@@ -7,15 +7,11 @@ The catalogue is loaded as soon as the listings have ended, the receipts when th
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,34 +21,26 @@ from .config import Config, Resource, load_config
 from .config.engines import refuse_auto
 from .connect import connect
 from .deletes import accepted, settle_deletes
-from .errors import Cancelled, ConfigError, FilehaulError, VendorError
+from .errors import Cancelled, FilehaulError, UsageError, VendorError
 from .http import Clock, Http
-from .ledger import Ledger, Withheld, explained
+from .ledger import Ledger, Withheld
 from .load import Destination
-from .lock import only_run
 from .models import Receipt
+from .own_ledger import ledger_of, refuse_another_ledger
+from .own_sink import sink_for
 from .plan import Planner
+from .rebuild import rebuild
 from .report import Report, ResourceReport
 from .selection import Selection
 from .signals import hand_on, interruptible
-from .sink import Bucket, Sink, identity_of, sink_of
-from .transfer import Requests, Transfers, closed, opened, part, settle
+from .sink import Sink, identity_of
+from .transfer import Requests, Transfers, closed, opened, part
 from .watch import Watch, Wishes
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 _RAISED = frozenset({1, 2, 4, 5})
-
-
-def state_path(config: Config) -> Path:
-    """The ledger's file: ``FILEHAUL_STATE``, else ``state``, else beside the config."""
-    override = os.environ.get("FILEHAUL_STATE")
-    if override:
-        return Path(override).expanduser()
-    if config.settings.state:
-        return config.folder / Path(config.settings.state).expanduser()
-    return config.home / f"{config.name}.sqlite"
 
 
 def sync(
@@ -102,6 +90,27 @@ def run(
     return report
 
 
+def run_within(
+    ledger: Ledger,
+    config: Config,
+    watch: Watch,
+    clock: Clock | None,
+    cancelled: Callable[[], bool],
+) -> Report:
+    """A run for the files that the ledger has as chosen (`ChosenBook`): no other resources are
+    listed, no other bytes fetched. The caller holds the connection's lock. Errors of filehaul's
+    are in the report.
+    """
+    report = Report(config.name)
+    try:
+        one = _Run(config, report, watch, clock, cancelled, {})
+        one.only_chosen = one.mends = True
+        one.within(ledger)
+    except FilehaulError as problem:
+        report.error = problem
+    return report
+
+
 class _Run:
     def __init__(
         self,
@@ -122,26 +131,30 @@ class _Run:
         self.wishes = wishes
         self.accept: Withheld | None = None
         self.now = datetime.now(timezone.utc)
+        self.only_chosen = bool(wishes.get("only"))
+        self.mends = False
 
     def all(self) -> None:
         """The whole run, under the connection's lock."""
+        with ledger_of(self.config) as ledger:
+            self.within(ledger)
+
+    def within(self, ledger: Ledger) -> None:
+        """The same, under a lock that is held."""
         config = self.config
-        state = state_path(config)
         with (
-            only_run(state.with_name(state.name + ".lock"), config.name),
-            explained(state),
-            Ledger.open(state, config.settings.durable) as ledger,
             Destination(config, self.wishes.get("dev_mode", False)) as destination,
             connect(config, self.clock, self._asked, self.watch.waiting) as http,
-            self._sink(ledger) as sink,
+            sink_for(config, ledger, self.report.warnings) as sink,
         ):
             shutil.rmtree(config.home / "spool" / config.name, ignore_errors=True)
-            self._refuse_another_ledger(ledger)
+            refuse_another_ledger(ledger, config)
             ledger.end_interrupted()
             if self.wishes.get("accept_deletes"):
                 self.accept = accepted(ledger, config, str(self.wishes["accept_deletes"]))
             settle_deletes(ledger, config)
             self.report.warnings += destination.settle(ledger)
+            self.report.warnings += rebuild(ledger, destination, config, sink, self.cancelled)
             if self.wishes.get("retry_failed"):
                 ledger.transfers.ask_again()
             self.report.warnings += amend(ledger, config)
@@ -160,19 +173,6 @@ class _Run:
         if self.cancelled():
             raise Cancelled("cancelled", hint="run again: it goes on where it stopped")
 
-    def _refuse_another_ledger(self, ledger: Ledger) -> None:
-        """Two connections in one ledger would take each other's files for their own."""
-        other = ledger.meta("connection")
-        if other is None:
-            ledger.set_meta("connection", self.config.name)
-        elif other != self.config.name:
-            raise ConfigError(
-                f"the ledger is that of the connection {other!r}",
-                where=str(ledger.path),
-                hint="give each connection a ledger of its own (state:, FILEHAUL_STATE), or give "
-                f"this one its old name back (name: {other})",
-            )
-
     def _asked(self) -> bool:
         """Whether to stop. `http` asks this twice a second at least: receipts wait no longer."""
         if self.transfers is not None:
@@ -183,7 +183,7 @@ class _Run:
 
     def _list(self, http: Http, ledger: Ledger, destination: Destination) -> None:
         for resource in self.config.resources:
-            if not resource.selected:
+            if not resource.selected or (self.mends and not ledger.chosen.has(resource.name)):
                 continue
             self.watch.stage(resource.name, "list", None)
             catalogist = Catalogist(
@@ -247,47 +247,6 @@ class _Run:
 
     # -- transfer --------------------------------------------------------------------------
 
-    @contextlib.contextmanager
-    def _sink(self, ledger: Ledger) -> Iterator[Sink | None]:
-        """The sink, opened and settled; None: this config keeps a catalogue only."""
-        where = hashlib.sha256(str(ledger.path.absolute()).encode()).hexdigest()
-        sink = sink_of(self.config, f"{self.config.name}-{where[:8]}")
-        if sink is None:
-            yield None
-            return
-        try:
-            mark = sink.open()
-            self.report.warnings += sink.warnings if isinstance(sink, Bucket) else []
-            sink.tidy(ledger.partials.names(sink.identity))
-            settle(ledger, sink)
-            self._trust(sink, mark, ledger)
-            yield sink
-        finally:
-            sink.tidy(ledger.partials.names(sink.identity))
-            sink.close()
-
-    def _trust(self, sink: Sink, mark: str, ledger: Ledger) -> None:
-        """Receipts are held to the sink's files if the sink was replaced (another mark), if
-        somebody was in it since (another seal), or if the last run did not end as it should.
-        """
-        marked, sealed = f"mark:{sink.identity}", f"seal:{sink.identity}"
-        if ledger.meta(marked) == mark and ledger.meta(sealed) == sink.seal():
-            return
-        missing: list[tuple[str, str]] = []
-        held = ledger.transfers.held(sink.identity)
-        while some := list(islice(held, 10_000)):
-            sizes = sink.sizes(target for _, _, target, _ in some)
-            missing += [
-                (resource, key) for resource, key, target, size in some if sizes.get(target) != size
-            ]
-        with ledger.transaction():
-            ledger.transfers.lost(missing)
-            ledger.set_meta(marked, mark)
-        if missing:
-            self.report.warnings.append(
-                f"{len(missing):,} files are no longer in the sink: they are fetched again"
-            )
-
     def _part(self, ledger: Ledger, sink: Sink) -> None:
         """Bytes of files that are gone, as the destination knows by now, make room."""
         for resource in self.config.resources:
@@ -298,6 +257,7 @@ class _Run:
             one.parted = part(ledger, sink, resource.name, trash, self.watch.point)
 
     def _transfer(self, http: Http, ledger: Ledger, sink: Sink) -> None:
+        self._choose(ledger)
         opened(ledger, sink, max((listed.number for listed in self.listed), default=0))
         for listed in self.listed:
             resource = listed.catalogue.resource
@@ -308,7 +268,7 @@ class _Run:
             since = number if listed.is_full else 0
             window = Selection(resource, self.now).window
             one.unchanged, one.parked, todo = ledger.transfers.counts(
-                resource.name, since, sink.identity, window
+                resource.name, since, sink.identity, window, self.only_chosen
             )
             self.watch.stage(resource.name, "transfer", todo)
             planner = Planner(
@@ -321,6 +281,7 @@ class _Run:
                 sink.vacant,
                 since,
                 window,
+                self.only_chosen,
             )
             self.transfers = Transfers(
                 http,
@@ -339,6 +300,24 @@ class _Run:
                 self.transfers = None
         closed(ledger, sink)
         ledger.partials.tidy(one.name for one in self.config.resources if one.content)
+
+    def _choose(self, ledger: Ledger) -> None:
+        """The files that a person has named. Raises UsageError for a name that no file has."""
+        wanted = self.wishes.get("only") or ()
+        names = [one.catalogue.resource.name for one in self.listed]
+        unknown = []
+        with ledger.transaction():
+            for what in wanted:
+                if not ledger.chosen.choose(names, what):
+                    unknown.append(what)
+            if wanted:
+                ledger.chosen.ask_again()
+        if unknown and self.report.error is None:
+            raise UsageError(
+                f"no file is known by {', '.join(map(repr, unknown))}",
+                where="--only",
+                hint="a file's id, or a glob of its name or path: filehaul ls has both",
+            )
 
     def _count(self, one: ResourceReport, resource: Resource, receipt: Receipt) -> None:
         """One receipt into the report."""
@@ -363,7 +342,7 @@ class _Run:
     # -- what dlt's engine lists -----------------------------------------------------------
 
     def _dlt(self, destination: Destination) -> None:
-        if not self.config.dlt_resources or self.cancelled():
+        if not self.config.dlt_resources or self.mends or self.cancelled():
             return
         from .source import dlt_engine
 

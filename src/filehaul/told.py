@@ -123,6 +123,8 @@ class Told:
             with self.ledger.transaction():
                 self.ledger.told.clear(self.resource.name)
         confirm = self.resource.deletes.confirm or (1 if overlaps else 2)
+        if self._is_unsure():
+            confirm = max(confirm, 2)
         deletes = Deletes(self.config, self.resource, self.ledger, confirm, self.accept)
         outcome = deletes.after(number, listing_id, started, complete and full)
         return Outcome(told.deleted + outcome.deleted, told.error or outcome.error)
@@ -148,6 +150,14 @@ class Told:
             book.clear(name)
         return Outcome(deleted, error)
 
+    def _is_unsure(self) -> bool:
+        """Whether this is the first listing of everything since the ledger was rebuilt without the
+        change token: no file is taken for deleted by it alone.
+        """
+        if self.ledger.meta(f"unsure:{self.resource.name}") != "1":
+            return False
+        return self.ledger.withheld.whole(self.resource.name, 1) == 0
+
     # -- the token -------------------------------------------------------------------------
 
     def offer(self, listing: Lister, number: int) -> str | None:
@@ -156,6 +166,13 @@ class Told:
         """
         if not isinstance(listing, Changes) or listing.final is None:
             return None
+        name, withheld = self.resource.name, self.ledger.withheld
+        if (
+            self._is_unsure()
+            and not withheld.whole(name)
+            and self.ledger.files.missing(name, number)
+        ):
+            return None  # they are gone, or not: the next listing of everything says so
         token, block = listing.final, self.resource.changes
         text = token_text(token)
         with self.ledger.transaction():

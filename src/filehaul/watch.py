@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
@@ -15,8 +15,9 @@ from .models import Receipt
 class Watch:
     """Who looks on. Each is called often and must be quick.
 
-    ``stage``: a resource begins (name, ``list`` or ``transfer``, files to do if that is known).
-    ``rows``: a page came.
+    ``stage``: a resource begins (name, ``list`` or ``transfer``, files to do if that is known);
+    ``verify``: the sink (its address) is read again. ``rows``: so many rows came in a page, or so
+    many files were read again.
     ``receipt``: a file is done or failed. ``event``: a line of ``--json``. ``meter``: bytes.
     ``waiting``: nothing happens for so long, and why (see `filehaul.http.Http`).
     ``point``: a named step of a transfer (see `filehaul.transfer.Transfers`).
@@ -37,9 +38,11 @@ class Wishes(TypedDict, total=False):
     ``dev_mode``: as dlt's, into a dataset of its own. ``retry_failed``: ask again for parked
     files, whatever their day. ``full_refresh``: list everything, whatever the sync type.
     ``accept_deletes``: a listing's id; the tombstones that the guard withheld after it are made.
+    ``only``: ids, or globs of paths: of these files alone bytes are fetched.
     """
 
     dev_mode: bool
     retry_failed: bool
     full_refresh: bool
     accept_deletes: str | None
+    only: Sequence[str]

@@ -6,19 +6,23 @@ import contextlib
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import typer
 
 from ..errors import FilehaulError
-from ..http import Wait
-from ..models import Receipt
 from ..redact import redact
-from ..report import Report, size
-from ..watch import Watch
+from ..report import size
+
+if TYPE_CHECKING:
+    from ..http import Wait
+    from ..models import Receipt
+    from ..report import Report
+    from ..verification import Verification
 
 _MOST_FAILED = 20
+_FINDINGS = ("missing", "different", "extra")
 ISSUES = "please report it, with the lines above"
 
 
@@ -89,6 +93,8 @@ class Progress:
     """Bars on a terminal for listing and transfer; nothing at all when piped."""
 
     def __init__(self, as_json: bool) -> None:
+        from ..watch import Watch
+
         self.as_json = as_json
         self._bars: Any = None
         self._task: Any = None
@@ -128,13 +134,13 @@ class Progress:
     def _stage(self, resource: str, stage: str, count: int | None) -> None:
         self._count = 0
         if self._bars is not None:
-            verb = {"list": "listing", "transfer": "transferring"}[stage]
+            verb = {"list": "listing", "transfer": "transferring", "verify": "verifying"}[stage]
             self._task = self._bars.add_task(f"{verb} {resource}", total=count, done="")
 
     def _rows(self, rows: int) -> None:
         self._count += rows
         if self._bars is not None:
-            self._bars.update(self._task, done=f"{self._count:,} files")
+            self._bars.update(self._task, completed=self._count, done=f"{self._count:,} files")
 
     def _receipt(self, receipt: Receipt) -> None:
         self._count += 1
@@ -152,6 +158,32 @@ class Progress:
     def _event(self, event: dict[str, Any]) -> None:
         if self.as_json:
             out_json(event)
+        elif event["event"] in _FINDINGS:
+            out(redact(f"{event['event']:10} {event['path']}: {event['reason']}"))
+
+
+def conclude_verification(found: Verification, as_json: bool) -> None:
+    """The end of a verification: how many are as they should be, the exit code."""
+    for warning in found.repair.warnings if found.repair is not None else ():
+        say(f"note: {redact(warning)}")
+    if as_json:
+        out_json(found.as_dict())
+    else:
+        mended = f", {found.repaired:,} repaired" if found.repair is not None else ""
+        out(
+            f"{found.equal:,} equal, {found.missing:,} missing, {found.different:,} different"
+            f"{mended}, {found.extra:,} extra; {size(found.bytes)} read in {found.seconds:.1f} s"
+        )
+    if found.waiting:
+        say(f"note: {found.waiting:,} files of the catalogue have no bytes yet: filehaul status")
+    if found.error is not None:
+        say(f"error: {redact(str(found.error))}")
+    elif found.exit_code and found.repair is None:
+        say("the sink is not as it should be\n  next:  filehaul verify --repair fetches them again")
+    elif found.exit_code:
+        say("not all could be mended\n  next:  filehaul status names files that failed, and why")
+    if found.exit_code:
+        raise typer.Exit(found.exit_code)
 
 
 def conclude(report: Report, as_json: bool) -> None:

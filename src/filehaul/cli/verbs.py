@@ -8,7 +8,16 @@ from typing import Annotated
 
 import typer
 
-from .talk import Progress, conclude, out, out_json, say, told, waiting
+from .talk import (
+    Progress,
+    conclude,
+    conclude_verification,
+    out,
+    out_json,
+    say,
+    told,
+    waiting,
+)
 
 app = typer.Typer(
     name="filehaul",
@@ -148,6 +157,12 @@ def sync(
             "--accept-deletes", metavar="LISTING_ID", help="let go what the guard withheld after it"
         ),
     ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only", metavar="ID|GLOB", help="fetch these files alone; may be given more than once"
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """The catalogue into the destination, the bytes into the sink. Run it again at any time."""
@@ -164,14 +179,37 @@ def sync(
                 retry_failed=retry_failed,
                 full_refresh=full_refresh,
                 accept_deletes=accept_deletes,
+                only=only or (),
             )
         conclude(report, as_json)
 
 
 @app.command()
+def verify(
+    config: ConfigPath,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="fetch what is missing or different, nothing else")
+    ] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="compare names and sizes only; read no bytes")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Read the sink again: is every file there, with the bytes that came? Nothing is removed."""
+    from ..config import load_config
+    from ..verification import run
+
+    with told(as_json):
+        loaded = load_config(config)
+        with Progress(as_json) as progress:
+            found = run(loaded, repair=repair, quick=quick, watch=progress.watch)
+        conclude_verification(found, as_json)
+
+
+@app.command()
 def status(config: ConfigPath, as_json: Json = False) -> None:
     """Where a connection stands: places, last listings, receipts, files that failed."""
-    from ..look import status as look
+    from ..status import status as look
 
     with told(as_json):
         found = look(config)
@@ -193,7 +231,8 @@ def status(config: ConfigPath, as_json: Json = False) -> None:
             out(f"{name:12} {totals['files']:,} files, {totals['bytes']:,} bytes")
         for one in found["failed"]:
             again = f"; again after {one['retry_at']}" if one["retry_at"] else ""
-            out(f"{one['status']:12} {one['file_id']} {one['target']}: {one['error']}{again}")
+            what = f"{one['file_id']} {one['target']}, {one['failed_at']}: {one['error']}"
+            out(f"{one['status']:12} {what}{again}")
 
 
 @app.command()

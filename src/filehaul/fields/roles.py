@@ -34,7 +34,7 @@ USUAL = {
     "mime_type": ("mime_type", "mimeType", "content_type", "contentType"),
 }
 _INT64 = 2**63
-_FOLDERS = frozenset({"folder", "directory", "dir"})
+FOLDERS = frozenset({"folder", "directory", "dir"})
 
 
 Get = Callable[[Mapping[str, Any]], Any]
@@ -129,7 +129,7 @@ class Roles:
         if exports and self.asked is not None and self.asked.has_no_file(self._mime_type(record)):
             return False
         kind = self.roles["kind"](record) if "kind" in self.roles else None
-        return not (isinstance(kind, str) and kind.lower() in _FOLDERS)
+        return not (isinstance(kind, str) and kind.lower() in FOLDERS)
 
     def address(self, record: Mapping[str, Any], page_url: str) -> str | None:
         """Where and how the record's bytes are asked for (`filehaul.addresses`); None where it does

@@ -15,13 +15,17 @@ keeps that book. Times are whole microseconds since 1970-01-01 UTC.
 from __future__ import annotations
 
 from .changes import ChangesBook
+from .chosen import ChosenBook
 from .files import FileNote, FilesBook, Tombstone
 from .packages import PackagesBook
 from .partials import Partial, PartialsBook
 from .places import Claim, Gone, Intent, Owner, PlacesBook
+from .rebuilt import RebuiltBook
 from .selected import ALWAYS, Window
 from .store import SCHEMA_VERSION, Ledger, explained, micros, moment
-from .transfers import Todo, TransfersBook
+from .there import Holding, ThereBook
+from .todo import Todo
+from .transfers import TransfersBook
 from .watermarks import WatermarksBook
 from .withheld import Withheld, WithheldBook
 
@@ -29,10 +33,12 @@ __all__ = [
     "ALWAYS",
     "SCHEMA_VERSION",
     "ChangesBook",
+    "ChosenBook",
     "Claim",
     "FileNote",
     "FilesBook",
     "Gone",
+    "Holding",
     "Intent",
     "Ledger",
     "Owner",
@@ -40,6 +46,8 @@ __all__ = [
     "Partial",
     "PartialsBook",
     "PlacesBook",
+    "RebuiltBook",
+    "ThereBook",
     "Todo",
     "Tombstone",
     "TransfersBook",

@@ -98,9 +98,17 @@ class FilesBook:
         self.db = ledger.db
 
     def standing(
-        self, resource: str, listing: int, keys: Sequence[str], hashes: Sequence[bytes], at: int
+        self,
+        resource: str,
+        listing: int,
+        keys: Sequence[str],
+        hashes: Sequence[bytes],
+        at: int,
+        all_load: bool = False,
     ) -> Standing:
-        """Compare what a listing saw with what is known. ``at``: microseconds, for new files."""
+        """Compare what a listing saw with what is known. ``at``: microseconds, for new files.
+        ``all_load``: say of the others too when they were first seen.
+        """
         known = self._known(resource, keys)
         changed: list[int] = []
         to_load: list[int] = []
@@ -122,7 +130,9 @@ class FilesBook:
                 changed.append(number)
             if row[1] != row_hash:
                 to_load.append(number)
-                first_seen[number] = row[3]
+            elif not all_load:
+                continue
+            first_seen[number] = row[3]
         return Standing(changed, to_load, repeated, first_seen)
 
     def _known(self, resource: str, keys: Sequence[str]) -> dict[str, tuple[Any, ...]]:
@@ -233,7 +243,7 @@ class FilesBook:
         listing notes again (`note`) is there again. The rows reach the destination with the next
         load of the resource (`filehaul.load.tombstones`).
         """
-        values = (at, reason, _version(at, reason), resource)
+        values = (at, reason, version_of_tombstone(at, reason), resource)
         rows = [(*values, key) for key in keys]
         found = self.db.executemany(f"{_TOMBSTONE} AND is_file AND key = ?", rows)
         self.db.executemany(f"{_TOMBSTONE} AND key = ?", rows)
@@ -243,7 +253,7 @@ class FilesBook:
     def tombstone_missing(self, resource: str, before: int, at: int) -> int:
         """The same, with reason not_listed, for all that no listing from ``before`` on has seen."""
         reason = "not_listed"
-        values = (at, reason, _version(at, reason), resource, before)
+        values = (at, reason, version_of_tombstone(at, reason), resource, before)
         found = self.db.execute(f"{_TOMBSTONE} AND is_file AND listing < ?", values)
         self.db.execute(f"{_TOMBSTONE} AND listing < ?", values)
         self._forget_addresses(resource, at)
@@ -299,6 +309,6 @@ class FilesBook:
         )
 
 
-def _version(at: int, reason: str) -> bytes:
+def version_of_tombstone(at: int, reason: str) -> bytes:
     """In the place of a row's hash: no row has it, so a file that comes back has changed."""
     return hashlib.blake2b(f"{reason} {at}".encode(), digest_size=16).digest()

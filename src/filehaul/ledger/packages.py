@@ -76,6 +76,7 @@ class PackagesBook:
                 )
                 self.ledger.watermarks.hold(resource, listing)
                 self.ledger.changes.hold(resource, listing)
+                self.ledger.rebuilt.confirmed(resource, listing)
             for table in _WITH_PACKAGES:
                 self.db.execute(
                     f"UPDATE {table} SET loaded = 1, package = NULL WHERE package = ?",
@@ -156,6 +157,7 @@ class PackagesBook:
         with self.ledger.transaction():
             self.ledger.watermarks.forget(resource)
             self.ledger.changes.forget(resource)
+            self.ledger.rebuilt.forget(resource)
             if resource is not None:
                 self.db.execute(
                     "UPDATE files SET loaded_hash = NULL WHERE resource = ?", (resource,)

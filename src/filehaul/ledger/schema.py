@@ -76,6 +76,7 @@ CREATE TABLE transfers (
     PRIMARY KEY (resource, key)
 ) WITHOUT ROWID;
 CREATE INDEX transfers_unloaded ON transfers (loaded) WHERE loaded = 0;
+CREATE INDEX transfers_not_had ON transfers (recorded_at) WHERE status IN ('failed', 'parked');
 CREATE INDEX transfers_held ON transfers (sink, target) WHERE sha256 IS NOT NULL;
 
 -- Which file a path of the sink belongs to. folded: the same for paths that clash anywhere.
@@ -119,6 +120,13 @@ CREATE TABLE notices (
     loaded INTEGER NOT NULL DEFAULT 0, package TEXT
 );
 CREATE INDEX notices_unloaded ON notices (loaded) WHERE loaded = 0;
+
+-- Rows as the destination had them when this ledger was rebuilt from it. key is empty where rows
+-- are appended: then the table has them for good.
+CREATE TABLE rebuilt_rows (
+    resource TEXT NOT NULL, key TEXT NOT NULL, digest BLOB NOT NULL,
+    PRIMARY KEY (resource, key, digest)
+) WITHOUT ROWID;
 
 CREATE TABLE packages (
     load_id TEXT PRIMARY KEY, target TEXT NOT NULL, listings TEXT NOT NULL,

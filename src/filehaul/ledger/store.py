@@ -20,10 +20,13 @@ from .schema import SCHEMA, TEMPORARY
 
 if TYPE_CHECKING:
     from .changes import ChangesBook
+    from .chosen import ChosenBook
     from .files import FilesBook
     from .packages import PackagesBook
     from .partials import PartialsBook
     from .places import PlacesBook
+    from .rebuilt import RebuiltBook
+    from .there import ThereBook
     from .told import ToldBook
     from .transfers import TransfersBook
     from .watermarks import WatermarksBook
@@ -104,6 +107,25 @@ class Ledger:
                 connection.close()
                 raise
         return ledger
+
+    @classmethod
+    def look(cls, path: Path) -> Ledger | None:
+        """Open for reading alone, as it stands now, also while a run writes to it. None: there is
+        nothing in it yet. Raises as `open` does.
+        """
+        with explained(path):
+            uri = f"{path.absolute().as_uri()}?mode=ro"
+            connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30.0)
+            ledger = cls(path, connection)
+            try:
+                connection.execute("BEGIN")
+                if ledger._version() is not None:
+                    return ledger
+                connection.close()
+                return None
+            except BaseException:
+                connection.close()
+                raise
 
     def _prepare(self, durable: str) -> None:
         db = self.db
@@ -296,6 +318,27 @@ class Ledger:
         from .watermarks import WatermarksBook
 
         return WatermarksBook(self)
+
+    @cached_property
+    def chosen(self) -> ChosenBook:
+        """The files that this run is about, where it is not about all of them."""
+        from .chosen import ChosenBook
+
+        return ChosenBook(self)
+
+    @cached_property
+    def rebuilt(self) -> RebuiltBook:
+        """What was taken from the destination when this ledger was new."""
+        from .rebuilt import RebuiltBook
+
+        return RebuiltBook(self)
+
+    @cached_property
+    def there(self) -> ThereBook:
+        """What the sink was seen to have."""
+        from .there import ThereBook
+
+        return ThereBook(self)
 
     @cached_property
     def withheld(self) -> WithheldBook:

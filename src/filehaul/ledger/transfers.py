@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from ..models import File, Receipt
+from ..models import Receipt
 from ..names import HASHES, is_by_hash
 from ..redact import redact
 from .selected import ALWAYS, SELECTED, Window
 from .store import micros, moment
+from .todo import Todo, todo_of
 
 if TYPE_CHECKING:
     from .store import Ledger
 
-_DAY = 86_400_000_000
-_MOST_DAYS = 7
+DAY = 86_400_000_000
+MOST_DAYS = 7
 _BATCH = 1000
 
 # Where an attempt failed, the bytes of an earlier version are still in the sink, and stay noted.
@@ -40,9 +41,12 @@ ON CONFLICT (resource, key) DO UPDATE SET
     finished_at=excluded.finished_at, error=excluded.error, permanent=excluded.permanent,
     failures=CASE WHEN excluded.permanent THEN failures + 1 ELSE 0 END,
     retry_at=CASE WHEN excluded.permanent
-        THEN excluded.recorded_at + {_DAY} * min({_MOST_DAYS}, 1 << min(failures, 10)) END,
+        THEN excluded.recorded_at + {DAY} * min({MOST_DAYS}, 1 << min(failures, 10)) END,
     listing=excluded.listing, recorded_at=excluded.recorded_at, loaded=0, package=NULL
 """
+
+# In these words the index knows it.
+_NOT_HAD = "status IN ('failed', 'parked')"
 
 # One name holds one file's bytes: who held this one before holds none now. But for those of layout
 # by_hash, which are all files' that have these bytes.
@@ -72,7 +76,7 @@ _DONE = (
 # any can be was set by a clock that was wrong.
 _PARKED = (
     "(t.permanent IS 1 AND t.fingerprint = f.fingerprint"
-    f" AND t.retry_at > :now AND t.retry_at <= :now + {_MOST_DAYS * _DAY})"
+    f" AND t.retry_at > :now AND t.retry_at <= :now + {MOST_DAYS * DAY})"
 )
 # The sink has these bytes, as the fingerprint or our own sha256 tells, at another path.
 _MOVED = (
@@ -90,41 +94,7 @@ LEFT JOIN kept_addresses k ON k.resource = f.resource AND k.key = f.key
 WHERE {_THERE} AND f.key > :last
   AND NOT {_DONE} AND NOT {_PARKED}
 """
-
-
-class Todo(NamedTuple):
-    """A file that is not done: what the vendor says, and what an earlier receipt says.
-
-    ``desired``: None where its bytes decide where it lies. ``target``, ``size``, ``sha256``: the
-    bytes that the sink holds of it; ``sha256`` is None where it holds none.
-    """
-
-    file: File
-    desired: str | None
-    address: str | None
-    path: str | None
-    status: str | None
-    fingerprint: str | None
-    target: str | None
-    size: int | None
-    sha256: str | None
-    permanent: bool
-    retry_at: int | None
-    same_sink: bool
-
-    @property
-    def held(self) -> str | None:
-        """The path below this sink where some version of it lies; None: nowhere."""
-        return self.target if self.same_sink and self.sha256 is not None else None
-
-    @property
-    def is_here(self) -> bool:
-        """Whether the bytes that the sink holds are the ones that the vendor has now."""
-        if self.held is None:
-            return False
-        listed = self.file.checksum.get("sha256")
-        known = self.status == "done" and self.fingerprint == self.file.fingerprint
-        return known or (listed is not None and listed == self.sha256)
+_CHOSEN = "(f.resource, f.key) IN (SELECT resource, key FROM temp.chosen)"
 
 
 class TransfersBook:
@@ -143,13 +113,16 @@ class TransfersBook:
         sink: str,
         only_moved: bool = False,
         window: Window = ALWAYS,
+        only_chosen: bool = False,
     ) -> Iterator[list[Todo]]:
         """Files that are not done, in batches, in the order of their keys.
 
         ``listing``: only those that it or a later one saw; 0: all that the vendor has.
         ``only_moved``: those whose bytes are in the sink already, at another path.
+        ``only_chosen``: those that this run is about (`ChosenBook`).
         """
-        query = f"{_TODO} {f'AND {_MOVED}' if only_moved else ''} ORDER BY f.key LIMIT :most"
+        more = (f"AND {_MOVED} " if only_moved else "") + (f"AND {_CHOSEN}" if only_chosen else "")
+        query = f"{_TODO} {more} ORDER BY f.key LIMIT :most"
         values = {**_values(resource, listing, sink, window), "most": _BATCH}
         last = ""
         while True:
@@ -157,19 +130,24 @@ class TransfersBook:
                 query, {**values, "last": last, "now": time.time_ns() // 1000}
             ).fetchall()
             if rows:
-                yield [_todo(resource, row) for row in rows]
+                yield [todo_of(resource, row) for row in rows]
             if len(rows) < _BATCH:
                 return
             last = rows[-1][0]
 
     def counts(
-        self, resource: str, listing: int, sink: str, window: Window = ALWAYS
+        self,
+        resource: str,
+        listing: int,
+        sink: str,
+        window: Window = ALWAYS,
+        only_chosen: bool = False,
     ) -> tuple[int, int, int]:
         """Of the files as in `todo`: how many are done, are parked, and are to do."""
         row = self.db.execute(
             f"SELECT coalesce(sum({_DONE}), 0), coalesce(sum(NOT {_DONE} AND {_PARKED}), 0),"
             " count(*)"
-            f" {_JOINED} WHERE {_THERE}",
+            f" {_JOINED} WHERE {_THERE}{f' AND {_CHOSEN}' if only_chosen else ''}",
             _values(resource, listing, sink, window),
         ).fetchone()
         return int(row[0]), int(row[1]), int(row[2] - row[1] - row[0])
@@ -249,13 +227,15 @@ class TransfersBook:
         """What failed for good in an earlier run is parked from now on."""
         self.db.execute(
             "UPDATE transfers SET status = 'parked', loaded = 0, package = NULL"
-            " WHERE status = 'failed' AND permanent = 1"
+            f" WHERE {_NOT_HAD} AND status = 'failed' AND permanent = 1"
         )
 
     def ask_again(self, resource: str | None = None) -> None:
-        """What is parked is asked again in this run, whatever its day: of one resource, or all."""
+        """What is parked is asked again in this run, whatever its day: of one resource, or all.
+        If that fails too, its days begin anew.
+        """
         self.db.execute(
-            "UPDATE transfers SET retry_at = 0"
+            "UPDATE transfers SET retry_at = 0, failures = 0"
             " WHERE permanent = 1 AND resource = coalesce(?, resource)",
             (resource,),
         )
@@ -306,12 +286,12 @@ class TransfersBook:
         )
 
     def failed(self) -> list[dict[str, Any]]:
-        """Files that failed or are parked, for `status`."""
+        """Files that failed or are parked, the newest first, for `status`."""
         rows = self.db.execute(
-            "SELECT resource, file_id, target, status, error, retry_at FROM transfers"
-            " WHERE status IN ('failed', 'parked') ORDER BY recorded_at DESC LIMIT 1000"
+            "SELECT resource, file_id, target, status, error, recorded_at, retry_at FROM transfers"
+            f" WHERE {_NOT_HAD} ORDER BY recorded_at DESC LIMIT 1000"
         )
-        names = ("resource", "file_id", "target", "status", "error", "retry_at")
+        names = ("resource", "file_id", "target", "status", "error", "failed_at", "retry_at")
         return [dict(zip(names, row)) for row in rows]
 
     def totals(self) -> dict[str, tuple[int, int]]:
@@ -357,36 +337,7 @@ def _row(receipt: Receipt, sink: str, listing: int | None, now: int) -> tuple[An
         receipt.error and redact(receipt.error),
         receipt.permanent,
         1 if receipt.permanent else 0,
-        now + _DAY if receipt.permanent else None,
+        now + DAY if receipt.permanent else None,
         listing,
         now,
-    )
-
-
-def _todo(resource: str, row: tuple[Any, ...]) -> Todo:
-    file = File(
-        resource=resource,
-        key=row[0],
-        file_id=row[1],
-        drive_id=row[2],
-        name=row[3],
-        size=row[5],
-        checksum=orjson.loads(row[6]) if row[6] else {},
-        fingerprint=row[7],
-        version=row[8],
-        mime_type=row[9],
-    )
-    return Todo(
-        file=file,
-        desired=row[4],
-        address=row[10],
-        path=row[11],
-        status=row[12],
-        fingerprint=row[13],
-        target=row[14],
-        size=row[15],
-        sha256=row[16].hex() if row[16] else None,
-        permanent=bool(row[17]),
-        retry_at=row[18],
-        same_sink=bool(row[19]),
     )

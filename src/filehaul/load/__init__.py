@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from .chosen import examined
 from .destination import Destination, Loaded, interrupt
+from .digests import Standing, digest, of_the_record
 from .merging import ROW_VERSION, How
 from .package import Catalogue
+from .reader import Reader
 from .spool import Spool
 
 __all__ = [
@@ -21,7 +23,11 @@ __all__ = [
     "Destination",
     "How",
     "Loaded",
+    "Reader",
     "Spool",
+    "Standing",
+    "digest",
     "examined",
     "interrupt",
+    "of_the_record",
 ]

@@ -24,6 +24,7 @@ from .explain import explained
 from .merging import Merging, answers_sql, merging_of
 from .package import Catalogue, Package, Share, source_name
 from .quiet import wake_dlt
+from .reader import Reader
 from .tombstones import spool_tombstones
 
 
@@ -181,6 +182,10 @@ class Destination:
 
         rows = self._asked(query, table, ask)
         return None if rows is None else [dict(zip(names, row)) for row in rows]
+
+    def reader(self) -> Reader | None:
+        """What earlier runs have loaded; None: it cannot be asked, or has nothing of ours."""
+        return Reader.of(self)
 
     def spool_tombstones(self, ledger: Ledger, catalogue: Catalogue) -> int:
         """See `filehaul.load.tombstones`."""

@@ -58,7 +58,7 @@ def _last_rows(
         key = by_value.get(tuple(record.get(name) for name in catalogue.keys))
         if key is not None and record.get(_VALID_TO) is None:
             found[key] = {
-                name: _plain(value, catalogue.types[name])
+                name: plain(value, catalogue.types[name])
                 for name, value in record.items()
                 if name in catalogue.types and value is not None
             }
@@ -118,7 +118,7 @@ def _value(value: Any, type_: str) -> Any:
     return moment(value) if type_ == TIMESTAMP else value
 
 
-def _plain(value: Any, type_: str) -> Any:
+def plain(value: Any, type_: str) -> Any:
     """A value as the destination gives it, as the ledger's JSON can hold it."""
     if type_ == TIMESTAMP and isinstance(value, datetime):
         return micros(value if value.tzinfo else value.replace(tzinfo=timezone.utc))

@@ -6,7 +6,7 @@ one that a config names.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Protocol
 
 from ..config import Address, Config
@@ -72,8 +72,22 @@ class Sink(Protocol):
     def sizes(self, targets: Iterable[str]) -> dict[str, int]:
         """The sizes of those of these files that are there, for many at once."""
 
-    def digests(self, target: str, algorithms: Iterable[str]) -> dict[str, str] | None:
-        """The checksums of the file's bytes; None where there is no such file."""
+    def digests(
+        self,
+        target: str,
+        algorithms: Iterable[str],
+        cancelled: Callable[[], bool] = lambda: False,
+        read: bool = False,
+    ) -> dict[str, str] | None:
+        """The checksums of the file's bytes; None where there is no such file, or none that can be
+        read, or where ``cancelled`` said yes meanwhile. ``read``: by reading it now, not as they
+        were kept with it. Several threads may ask at once.
+        """
+
+    def files(self) -> Iterator[tuple[str, int]]:
+        """Path and size of all that is in it, in any order, but for what is below ``.filehaul/``.
+        What is no regular file (a link) has the size -1.
+        """
 
     def move(self, old: str, new: str) -> None:
         """Another name for the same bytes."""

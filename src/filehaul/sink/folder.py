@@ -11,8 +11,9 @@ import contextlib
 import errno
 import os
 import stat
+import threading
 import uuid
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 from .. import checksums
@@ -21,6 +22,7 @@ from ..models import Receipt
 from .opened import OpenFolders
 from .rename import rename_new
 from .trouble import NAME, trouble
+from .walked import walked
 
 HOME = ".filehaul"
 _PARTIALS = "partial"
@@ -50,6 +52,7 @@ class Folder:
         self.disturbed = False  # whether somebody removed a folder that was in use
         self._partials = f"{HOME}/{_PARTIALS}/{user}"
         self._opened = OpenFolders()
+        self._opening = threading.Lock()
 
     def open(self) -> str:
         """Make or open the folder. Returns its mark: another one means that it was replaced.
@@ -257,24 +260,42 @@ class Folder:
         except OSError:
             return None
 
-    def digests(self, target: str, algorithms: Iterable[str]) -> dict[str, str] | None:
+    def digests(
+        self,
+        target: str,
+        algorithms: Iterable[str],
+        cancelled: Callable[[], bool] = lambda: False,
+        read: bool = True,  # noqa: ARG002 - a folder keeps no checksums
+    ) -> dict[str, str] | None:
         """The checksums of the file's bytes; None where there is no regular file of that name,
-        or none that can be read.
+        or none that can be read, or where ``cancelled`` said yes meanwhile.
         """
-        if self.size(target) is None:
-            return None
         parent, _, name = target.rpartition("/")
         hashes = {algorithm: checksums.new(algorithm) for algorithm in algorithms}
         try:
-            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-            descriptor = os.open(name, flags, dir_fd=self._folder(parent, make=False))
+            with self._opening:  # folders that are open are shared, and come and go
+                if self.size(target) is None:
+                    return None
+                flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+                descriptor = os.open(name, flags, dir_fd=self._folder(parent, make=False))
             with os.fdopen(descriptor, "rb", buffering=0) as file:
                 while chunk := file.read(1 << 20):
+                    if cancelled():
+                        return None
                     for digest in hashes.values():
                         digest.update(chunk)
         except OSError:
             return None
         return {algorithm: digest.hexdigest() for algorithm, digest in hashes.items()}
+
+    def files(self) -> Iterator[tuple[str, int]]:
+        """Path and size of all that is in the folder, but for what is ours alone; no order. The
+        size of a link, or of what else is no regular file, is -1.
+        """
+        try:
+            yield from walked(self._opened.root, HOME)
+        except OSError as problem:
+            raise trouble(problem, self.root) from problem
 
     def move(self, old: str, new: str) -> None:
         """Rename within the sink. Whatever had the new name is replaced."""
