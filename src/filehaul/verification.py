@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -27,6 +28,7 @@ from .json_text import is_text
 from .ledger import Holding, Ledger
 from .own_ledger import ledger_of, refuse_another_ledger, state_path
 from .report import Report
+from .selection import Selection
 from .signals import hand_on, interruptible
 from .sink import Sink, sink_of
 from .spine import run_within
@@ -224,7 +226,8 @@ class _Verify:
             self.sink.close()
         for resource in self.config.resources:
             if resource.content is not None:
-                counts = ledger.transfers.counts(resource.name, 0, self.sink.identity)
+                window = Selection(resource, datetime.now(timezone.utc)).window
+                counts = ledger.transfers.counts(resource.name, 0, self.sink.identity, window)
                 self.found.waiting += counts[1] + counts[2]
 
     def _walk(self, ledger: Ledger) -> None:
