@@ -162,6 +162,30 @@ def test_azures_connection_string() -> None:
     }
 
 
+def test_every_spelling_of_an_option() -> None:
+    """With its cloud's name before it or without, in capitals or not; of an endpoint without TLS
+    it follows that it is spoken to so.
+    """
+    assert settings("s3://lake", {}, AWS_REGION="eu-1", aws_skip_signature=True) == {
+        "region": "eu-1",
+        "skip_signature": "true",
+    }
+    assert settings("s3://lake", {}, aws_endpoint_url_s3="http://one", access_key_id="x") == {
+        "aws_endpoint_url_s3": "http://one",
+        "access_key_id": "x",
+        "allow_http": "true",
+    }
+    assert settings("az://lake", {}, azure_storage_account_name="a", AZURE_CLIENT_ID="b") == {
+        "account_name": "a",
+        "client_id": "b",
+    }
+    assert settings("gs://lake", {"GOOGLE_BASE_URL": "http://one"}, google_bearer_token="x") == {
+        "bearer_token": "x",
+        "allow_http": "true",
+    }
+    assert "allow_http" not in settings("s3://lake", {}, endpoint="https://one")
+
+
 def test_aws_shared_files(here: Path) -> None:
     """Keys and region of the profile that AWS_PROFILE names, or of the default one; keys in the
     environment, or in options, make them unneeded.
@@ -226,6 +250,7 @@ def test_aws_variables_reach_the_store(asked: MoodyStore, monkeypatch: pytest.Mo
     assert "/eu-central-9/s3/aws4_request" in authorization
     assert seen.headers["x-amz-security-token"] == "session-of-the-env"
     assert "secret-of-the-env" not in str(seen)
+    assert redact("secret-of-the-env and session-of-the-env") == "*** and ***"
 
 
 @pytest.mark.parametrize("by", ["name and key", "connection string"])

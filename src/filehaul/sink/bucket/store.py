@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import os
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -32,6 +33,10 @@ _CONNECTION = {
     "sharedaccesssignature": "sas_key",
     "blobendpoint": "endpoint",
 }
+_SECRET = re.compile(
+    r"(?:AWS|AZURE|GOOGLE)_\w*(?:SECRET\w*|SESSION_TOKEN|SAS_\w+|(?:ACCOUNT|ACCESS|MASTER)_KEY|_TOKEN)\Z"
+)
+_ONLY_LONG = frozenset({"aws_endpoint_url_s3"})  # obstore knows it by no shorter name
 _PREFIXES = {"s3": "aws_", "gs": "google_", "az": "azure_storage_"}
 
 
@@ -61,6 +66,9 @@ def settings_of(address: Address, environment: Mapping[str, str]) -> dict[str, s
     """The options for obstore, by their short lower-case names: those of the config, before what
     of the environment obstore does not read itself.
     """
+    for name, value in environment.items():
+        if _SECRET.match(name):
+            conceal(value)  # obstore reads it, and an error of its could tell it
     given = {_short(address, name): _text(value) for name, value in address.options.items()}
     settings = {"connect_timeout": CONNECT, "timeout": ANSWER}
     if address.scheme == "az" and not {"account_key", "sas_key", "token"} & given.keys():
@@ -82,7 +90,7 @@ def endpoint_of(
         "gs": ("GOOGLE_BASE_URL",),
         "az": ("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
     }[address.scheme]
-    found = [settings.get(name) for name in ("endpoint_url_s3", "endpoint", "endpoint_url")]
+    found = [settings.get(name) for name in ("aws_endpoint_url_s3", "endpoint", "endpoint_url")]
     found += [settings.get("base_url"), *(environment.get(name) for name in names)]
     return next((one for one in found if one), "")
 
@@ -90,6 +98,8 @@ def endpoint_of(
 def _short(address: Address, name: str) -> str:
     """An option's name without its cloud's: ``aws_region`` as ``region``."""
     name = name.lower()
+    if name in _ONLY_LONG:
+        return name
     prefix = _PREFIXES[address.scheme]
     short = name.removeprefix(prefix)
     return short if short != name else name.removeprefix("azure_")
