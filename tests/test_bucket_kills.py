@@ -148,7 +148,7 @@ def test_killed_at_random_moments(store: Store, prefix: str) -> None:
     print(f"FILEHAUL_SEED={seed}")
     rng = random.Random(seed)
     killed = 0
-    with FakeVendor(checksum=seed % 2 == 0) as vendor:
+    with FakeVendor(checksum=seed % 2 == 0, latency=0.03) as vendor:
         for number in range(150):
             path = f"d{number % 5}/s{number}"
             vendor.put(FakeFile(f"s{number}", path[3:], path, rng.randbytes(rng.randrange(4000))))
@@ -167,7 +167,7 @@ def test_killed_at_random_moments(store: Store, prefix: str) -> None:
             while vendor.request_count == asked and process.poll() is None:
                 time.sleep(0.01)
             try:
-                process.wait(rng.uniform(0, 1.2))
+                process.wait(rng.uniform(0, 0.6))
             except subprocess.TimeoutExpired:
                 process.kill()
                 killed += 1
