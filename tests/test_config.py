@@ -285,7 +285,7 @@ def test_a_mark_in_front_of_the_text_is_no_part_of_it(tmp_path):
 def test_nothing_secret_in_a_repr():
     """A config in a traceback or a log shows no credential, wherever it stands."""
     made = config(
-        sink={"url": "files", "options": {"key": "canary-1"}},
+        sink={"url": "s3://lake/acme", "options": {"aws_secret_access_key": "canary-1"}},
         destination={"type": "postgres", "credentials": "postgresql://u:canary-2@h/d"},
     )
     made["client"]["auth"] |= {"client_secret": "canary-3", "extra": {"assertion": "canary-4"}}
