@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sqlite3
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -84,3 +87,22 @@ def test_without_a_signal(vendor: FakeVendor) -> None:
     report = haul(config_for(vendor), watch=Watch(rows=watched))
     assert (report.exit_code, report.signal) == (0, None)
     assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_a_store_that_does_not_answer_holds_nobody_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGTERM while the sink's store has taken a request and says nothing: the run ends soon."""
+    monkeypatch.setattr("filehaul.sink.bucket.hands._GRACE", 0.2)
+    monkeypatch.chdir(tmp_path)
+    with FakeVendor(files("a")) as vendor, socket.create_server(("127.0.0.1", 0)) as silent:
+        options = {"access_key_id": "key", "secret_access_key": "not-a-secret", "region": "r"}
+        options["endpoint"] = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        config = config_for(vendor, sink={"url": "s3://lake/acme", "options": options})
+        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        begun = time.monotonic()
+        report = haul(config)
+        assert time.monotonic() - begun < 5
+        assert report.error is not None
+        assert "the sink's store did not answer" in report.error.message
+        assert (report.exit_code, vendor.request_count) == (130, 0)

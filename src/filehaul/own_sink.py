@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 from .config import Config
@@ -16,10 +16,12 @@ _AT_ONCE = 10_000
 
 
 @contextlib.contextmanager
-def sink_for(config: Config, ledger: Ledger, warnings: list[str]) -> Iterator[Sink | None]:
+def sink_for(
+    config: Config, ledger: Ledger, warnings: list[str], cancelled: Callable[[], bool]
+) -> Iterator[Sink | None]:
     """The sink; None: this config keeps a catalogue only. ``warnings``: what was found is added."""
     where = hashlib.sha256(str(ledger.path.absolute()).encode()).hexdigest()
-    sink = sink_of(config, f"{config.name}-{where[:8]}")
+    sink = sink_of(config, f"{config.name}-{where[:8]}", cancelled)
     if sink is None:
         yield None
         return

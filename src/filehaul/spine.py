@@ -145,7 +145,7 @@ class _Run:
         with (
             Destination(config, self.wishes.get("dev_mode", False)) as destination,
             connect(config, self.clock, self._asked, self.watch.waiting) as http,
-            sink_for(config, ledger, self.report.warnings) as sink,
+            sink_for(config, ledger, self.report.warnings, self.cancelled) as sink,
         ):
             shutil.rmtree(config.home / "spool" / config.name, ignore_errors=True)
             refuse_another_ledger(ledger, config)

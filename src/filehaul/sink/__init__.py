@@ -117,17 +117,20 @@ class Sink(Protocol):
         """Let go of what is open."""
 
 
-def sink_of(config: Config, user: str = "filehaul") -> Sink | None:
+def sink_of(
+    config: Config, user: str = "filehaul", cancelled: Callable[[], bool] = lambda: False
+) -> Sink | None:
     """The sink that a config names, not opened yet; None: it keeps a catalogue only.
 
     ``user``: what tells this run's partials from those of another place with the same connection.
+    ``cancelled``: whether to stop waiting for a bucket's store that does not answer.
     """
     place = config.sink
     if place is None or not any(resource.content for resource in config.resources):
         return None
     durable = config.settings.durable == "power"
     if isinstance(place, Address):
-        return Bucket(place, config.partials, user, config.name, durable)
+        return Bucket(place, config.partials, user, config.name, durable, cancelled)
     return Folder(place, durable, user, config.name)
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ..download import WORTH_KEEPING
-from ..errors import FilehaulError, SinkError
+from ..errors import Cancelled, FilehaulError, SinkError
 from ..ledger import Ledger, Partial, micros
 from ..models import File, Receipt
 from ..names import is_by_hash
@@ -204,7 +204,7 @@ class Batch:
                 self._land()
         self._unsent += [*self._uploads.cancel(), *self._changes]
         self._changes.clear()
-        with contextlib.suppress(SinkError):
+        with contextlib.suppress(SinkError, Cancelled):
             self.flush()
         self._keep_unsent()
 

@@ -36,11 +36,17 @@ class Bucket:
     ``partials``: the folder on this machine in whose ``.filehaul`` lies what is not verified yet,
     or not uploaded. ``user``: what tells this run's partials from those of another place with the
     same connection. ``owner``: the connection, the only one that may use this prefix. ``durable``:
-    partials that are kept are forced to the disk.
+    partials that are kept are forced to the disk. ``cancelled``: whether to stop waiting.
     """
 
     def __init__(
-        self, address: Address, partials: Path, user: str, owner: str, durable: bool = False
+        self,
+        address: Address,
+        partials: Path,
+        user: str,
+        owner: str,
+        durable: bool = False,
+        cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
         self.address = address
         self.owner = owner
@@ -51,6 +57,7 @@ class Bucket:
         self._partials = Folder(partials, durable, user, owner)
         self._small: dict[str, bytes] = {}  # partials that are whole, and fit into memory
         self._user = user
+        self._cancelled = cancelled
         self._seal: str | None = None  # of the first names, until we change something
         self._ahead: dict[str, Future[Found | None]] = {}  # what will be asked for next
         self._hands: Hands | None = None
@@ -90,7 +97,7 @@ class Bucket:
 
     def _reach(self) -> list[Listed]:
         """The first names: whether the bucket can be had at all."""
-        self._hands = Hands(AT_ONCE, ROOM)
+        self._hands = Hands(AT_ONCE, ROOM, self._cancelled)
         self._requests_ = Requests(self.address, self._hands)
         return self._do(self._look())
 
@@ -107,6 +114,10 @@ class Bucket:
         assert self._hands is not None, "the sink is not open"
         self._seal = None
         return self._hands.begin(work)
+
+    def _wait(self, begun: Future[Done]) -> Done:
+        assert self._hands is not None, "the sink is not open"
+        return self._hands.wait(begun)
 
     async def _look(self) -> list[Listed]:
         """The first names; the seal is of those that are not our own."""
@@ -254,15 +265,15 @@ class Bucket:
 
     def commit(self, partial: str, target: str, receipt: Receipt | None = None) -> None:
         """The partial becomes the file, at once and whole."""
-        self.committing(partial, target, receipt).result()
+        self._wait(self.committing(partial, target, receipt))
 
     def place(self, partial: str, target: str, receipt: Receipt | None = None) -> bool:
         """The same, where the name is free. False: something stands there, and stays."""
-        return self.placing(partial, target, receipt).result()
+        return self._wait(self.placing(partial, target, receipt))
 
     def move(self, old: str, new: str) -> None:
         """Another name for the same bytes. Whatever had the new name is replaced."""
-        self.moving(old, new).result()
+        self._wait(self.moving(old, new))
 
     def remove(self, target: str) -> None:
         """Forget the file."""
@@ -271,7 +282,7 @@ class Bucket:
     def clear(self, targets: Iterable[str]) -> None:
         """Forget all these files."""
         gone = list(targets)
-        self._begin(self._together([self._requests.delete(one) for one in gone])).result()
+        self._wait(self._begin(self._together([self._requests.delete(one) for one in gone])))
         for one in gone:
             self._now(one, None)
 
@@ -298,7 +309,7 @@ class Bucket:
 
     def _find(self, target: str) -> Found | None:
         asked = self._ahead.get(target)
-        return asked.result() if asked is not None else self._do(self._requests.find(target))
+        return self._do(self._requests.find(target)) if asked is None else self._wait(asked)
 
     def sizes(self, targets: Iterable[str]) -> Sizes:
         """The sizes of those of these files that are there; of many, as the run began."""

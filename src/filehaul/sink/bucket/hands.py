@@ -10,18 +10,29 @@ import asyncio
 import concurrent.futures
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Coroutine
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from ...errors import Cancelled
+
 Done = TypeVar("Done")
-_LEAVE = 5.0  # seconds that cancelled work may take to end
+_LEAVE = 3.0  # seconds that cancelled work may take to end
+_LOOK = 0.2  # seconds between two looks at whether somebody asks to stop
+_GRACE = 2.0  # seconds that a store may still take to answer, when somebody does
 
 
 class Hands:
-    """Carries out coroutines. ``at_once``: how many requests; ``room``: bytes in memory by them."""
+    """Carries out coroutines. ``at_once``: how many requests; ``room``: bytes in memory by them.
+    ``cancelled``: whether to stop waiting for a store that does not answer.
+    """
 
-    def __init__(self, at_once: int, room: int) -> None:
+    def __init__(
+        self, at_once: int, room: int, cancelled: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._cancelled = cancelled
+        self._until = 0.0  # what was asked by then is still waited for
         self._turns = asyncio.Semaphore(at_once)
         self._room = room
         self._free = room
@@ -39,8 +50,24 @@ class Hands:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def do(self, work: Coroutine[Any, Any, Done]) -> Done:
-        """Do this now, and wait for it."""
-        return self.begin(work).result()
+        """Do this now, and wait for it as `wait` does."""
+        return self.wait(self.begin(work))
+
+    def wait(self, future: Future[Done]) -> Done:
+        """What came of work that was begun. Raises Cancelled where somebody asks to stop and the
+        store does not answer soon.
+        """
+        while not future.done():
+            concurrent.futures.wait([future], _LOOK)
+            if not future.done() and self._cancelled():
+                self._until = self._until or time.monotonic() + _GRACE
+                if time.monotonic() >= self._until:
+                    future.cancel()
+                    raise Cancelled(
+                        "cancelled while the sink's store did not answer",
+                        hint="run again: it goes on where it stopped",
+                    )
+        return future.result()
 
     @contextlib.asynccontextmanager
     async def turn(self, room: int = 0) -> AsyncIterator[None]:
