@@ -8,7 +8,9 @@ import re
 import pytest
 
 from filehaul.names import by_hash
+from filehaul.sink import Bucket
 from filehaul.testing import FakeFile, FakeVendor
+from filehaul.transfer.uploads import MOST
 from hauling import Confirms, config_for, contents, haul, numbers
 from servers import Store
 
@@ -57,3 +59,24 @@ def test_layouts_and_deletes(store: Store, prefix: str, monkeypatch: pytest.Monk
         vendor.remove("f2")
         assert run("by_path", "remove") == (0, 1, 0, 0)
         assert store.files(prefix) == {"d/b.txt": b"same"}
+
+
+def test_what_waits_in_memory_is_bounded(
+    store: Store, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of small files that may only be placed once the ledger knows, so many are in memory at once
+    as of others, however fast they come.
+    """
+    waiting: list[int] = []
+    keep = Bucket.keep
+
+    def kept(sink: Bucket, partial: str, data: bytes) -> None:
+        keep(sink, partial, data)
+        waiting.append(len(sink._small))
+
+    monkeypatch.setattr(Bucket, "keep", kept)
+    with FakeVendor([FakeFile(f"f{n}", f"{n}", content=b"%d" % n) for n in range(450)]) as vendor:
+        content = {"path": "/v1/files/{file_id}/content", "layout": "by_hash"}
+        report = haul(config_for(vendor, content=content, sink=store.sink(prefix)))
+        assert numbers(report) == (450, 0, 0, 0)
+    assert max(waiting) <= 2 * MOST + 20, "under way, to be begun, and in flight"

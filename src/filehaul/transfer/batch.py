@@ -16,7 +16,7 @@ from ..names import is_by_hash
 from ..sink import Bucket, RefusedError, Sink
 from .clearing import clear
 from .receipts import recovered, refused
-from .uploads import Uploads
+from .uploads import MOST, Uploads
 
 BATCH = 500
 INTERVAL = 1.0
@@ -238,7 +238,10 @@ class Batch:
     @property
     def due(self) -> bool:
         """Whether it is time to write things down."""
-        waiting = len(self._receipts) + len(self._changes)
+        waiting, changes = len(self._receipts), len(self._changes)
+        if self._uploads is not None and changes >= MOST:
+            return True  # small files that are to go into a bucket wait in memory
+        waiting += changes
         return waiting >= BATCH or (waiting > 0 and time.monotonic() - self._oldest >= INTERVAL)
 
     def flush(self) -> None:
