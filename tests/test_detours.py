@@ -16,6 +16,7 @@ from filehaul.check import check
 from filehaul.config import load_config
 from filehaul.errors import ConfigError
 from filehaul.http import Wait
+from filehaul.look import plan
 from filehaul.testing import FakeFile, FakeVendor, Fault, RecordedRequest
 from filehaul.transfer import large
 from filehaul.watch import Watch
@@ -317,7 +318,7 @@ def test_native_documents_are_exported(office: FakeVendor) -> None:
     """Each in its format, with its extension, verified by nothing; what cannot be is no failure."""
     report = haul(exporting(office))
     assert numbers(report) == (4, 0, 0, 0)
-    assert report.exit_code == 0
+    assert (report.exit_code, report.listed) == (0, 5)
     assert sink_files() == {
         "Report.docx": b"PK report",
         "Old.DOCX": b"PK old",
@@ -328,6 +329,8 @@ def test_native_documents_are_exported(office: FakeVendor) -> None:
     assert receipt_of("id-plain.txt")["verified_by"] == "sha256"
     assert {one.query["mimeType"] for one in paths(office, "/export")} == {DOCX, "text/csv"}
     assert len(paths(office, "/content")) == 1
+    told = [one for one in plan(exporting(office)) if one.file_id == "Poll"]
+    assert [(one.action, one.reason) for one in told] == [("skip", "not selected (export)")]
     assert numbers(haul(exporting(office))) == (0, 4, 0, 0)
     assert len(paths(office, "/export")) == 3
 

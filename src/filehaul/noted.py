@@ -29,6 +29,8 @@ class Notes:
         record, selection = rows.records[number], self._selection
         file = roles.file(rows.keys[number], record, rows.folder(number))
         note = FileNote(file, row_hash, roles.is_file(record), self._desired(file, record))
+        if roles.has_no_file(file):
+            return replace(note, unselected="export")
         if selection.is_all:
             return note
         why_not, modified = selection.why_not(file), selection.modified(record)

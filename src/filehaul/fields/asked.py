@@ -146,7 +146,7 @@ class Asked:
         return self._known[mime_type]
 
     def has_no_file(self, mime_type: str | None) -> bool:
-        """Whether records of this type have no bytes, and cannot be made to."""
+        """Whether records of this type have no bytes, and are not to be made to."""
         return self._becomes(mime_type) == SKIP
 
     def address(
@@ -158,6 +158,8 @@ class Asked:
         asked.
         """
         target = self._becomes(mime_type)
+        if target == SKIP:
+            return None
         if isinstance(target, ExportAs):
             assert self._export is not None
             return self._export.of(record, target=target.mime_type)

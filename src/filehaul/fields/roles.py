@@ -120,16 +120,15 @@ class Roles:
         return self.places is not None or "kind" in self.roles
 
     def is_file(self, record: Mapping[str, Any]) -> bool:
-        """Whether the record has bytes. A folder has none (by ``kind``, or to a walk), nor has a
-        document that cannot be exported.
-        """
+        """Whether the record has bytes; only a folder has none: by ``kind``, or to a walk."""
         if self.places is not None and self.places.is_folder(record):
-            return False
-        exports = self.asked is not None and self.asked.exports is not None
-        if exports and self.asked is not None and self.asked.has_no_file(self._mime_type(record)):
             return False
         kind = self.roles["kind"](record) if "kind" in self.roles else None
         return not (isinstance(kind, str) and kind.lower() in FOLDERS)
+
+    def has_no_file(self, file: File) -> bool:
+        """Whether it is a document without bytes of its own that is not to be exported."""
+        return self.asked is not None and self.asked.has_no_file(file.mime_type)
 
     def address(self, record: Mapping[str, Any], page_url: str) -> str | None:
         """Where and how the record's bytes are asked for (`filehaul.addresses`); None where it does
