@@ -27,7 +27,7 @@ FLOORS: list[list[str]] = [
     ["own_ledger", "pieces", "ranges", "selection", "told"],
     ["noted", "plan"],
     ["download"],
-    ["parts"],
+    ["execute", "parts"],
     ["transfer", "load"],
     ["catalogue", "rebuild", "source", "report", "signals", "watch"],
     ["own_sink"],

@@ -16,8 +16,11 @@ from .errors import LockedError, TemporaryError
 
 
 @contextlib.contextmanager
-def only_run(path: Path, connection: str) -> Iterator[None]:
-    """Hold the lock, or raise LockedError that says who does. ``path``: the lock's own file."""
+def only_run(path: Path, connection: str) -> Iterator[int]:
+    """Hold the lock, or raise LockedError that says who does. ``path``: the lock's own file.
+
+    Gives the lock's descriptor: processes that inherit it hold the lock too, until they end.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -46,7 +49,7 @@ def only_run(path: Path, connection: str) -> Iterator[None]:
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": started}
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, orjson.dumps(holder), 0)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 

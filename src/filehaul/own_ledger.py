@@ -28,10 +28,11 @@ def ledger_of(config: Config) -> Iterator[Ledger]:
     """The connection's ledger, under its lock: nobody else is at work."""
     state = state_path(config)
     with (
-        only_run(state.with_name(state.name + ".lock"), config.name),
+        only_run(state.with_name(state.name + ".lock"), config.name) as lock,
         explained(state),
         Ledger.open(state, config.settings.durable) as ledger,
     ):
+        ledger.lock = lock
         yield ledger
 
 

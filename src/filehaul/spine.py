@@ -34,7 +34,7 @@ from .report import Report, ResourceReport
 from .selection import Selection
 from .signals import hand_on, interruptible
 from .sink import Sink, identity_of
-from .transfer import Requests, Transfers, closed, opened, part
+from .transfer import Relief, Requests, Transfers, closed, opened, part
 from .watch import Watch, Wishes
 
 if TYPE_CHECKING:
@@ -283,16 +283,21 @@ class _Run:
                 window,
                 self.only_chosen,
             )
+            asking = Requests(resource.content)
+            relief = None
+            if asking.is_plain:
+                relief = Relief(http, sink, todo, asking.max_size, ledger.lock)
             self.transfers = Transfers(
                 http,
                 sink,
                 ledger,
                 number,
                 told=partial(self._count, one, resource),
-                asking=Requests(resource.content),
+                asking=asking,
                 meter=self.watch.meter,
                 point=self.watch.point,
                 ranges=resource.content.ranges_at_once,
+                relief=relief,
             )
             try:
                 self.transfers.run(planner)

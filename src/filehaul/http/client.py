@@ -67,6 +67,12 @@ class Http:
         self._judge = Judge(settings.retry, self.clock, pace, self.routes, waiting)
         self._loops: list[Loop] = []
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether the vendor has asked for a pause that is not over."""
+        gate = self._judge.pace.gate
+        return gate > 0.0 and gate > self.clock.monotonic()
+
     def run(
         self, requests: Iterable[Request | None], concurrency: int | None = None
     ) -> Generator[Result, None, None]:

@@ -83,6 +83,7 @@ class Ledger:
 
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self.path = path
+        self.lock: int | None = None  # the descriptor of the connection's, while it is held
         self.db = connection
 
     @classmethod

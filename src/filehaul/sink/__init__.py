@@ -7,15 +7,18 @@ one that a config names.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
-from ..config import Address, Config
 from ..errors import FilehaulError
 from ..models import Receipt
 from .bucket import Bucket
 from .folder import Folder
 from .space import allocate
 from .trouble import RefusedError
+
+if TYPE_CHECKING:  # it takes long, and processes that only write have no use for it
+    from ..config import Config
 
 __all__ = ["Bucket", "Folder", "RefusedError", "Sink", "allocate", "identity_of", "sink_of"]
 
@@ -129,9 +132,9 @@ def sink_of(
     if place is None or not any(resource.content for resource in config.resources):
         return None
     durable = config.settings.durable == "power"
-    if isinstance(place, Address):
-        return Bucket(place, config.partials, user, config.name, durable, cancelled)
-    return Folder(place, durable, user, config.name)
+    if isinstance(place, Path):
+        return Folder(place, durable, user, config.name)
+    return Bucket(place, config.partials, user, config.name, durable, cancelled)
 
 
 def identity_of(config: Config) -> str | None:

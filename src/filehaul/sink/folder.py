@@ -46,6 +46,7 @@ class Folder:
         owner: str = "filehaul",
     ) -> None:
         self.root = root
+        self.user = user
         self.owner = owner
         self.durable = durable
         self.identity = str(root.absolute())

@@ -17,11 +17,13 @@ from .asking import Requests
 from .batch import BATCH, INTERVAL, Point, closed, opened, settle
 from .fetch import Transfers
 from .parting import part
+from .relief import Relief
 
 __all__ = [
     "BATCH",
     "INTERVAL",
     "Point",
+    "Relief",
     "Requests",
     "Transfers",
     "closed",

@@ -35,6 +35,11 @@ class Requests:
                 headers = (*typed, *asking.headers.items())
                 self._ways[way] = (asking.method, headers, self._detour(asking))
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether all there is to a request is its address."""
+        return self._ways == {CONTENT: ("GET", (), None)}
+
     def of(self, task: Task, writer: Writer, context: Any = None) -> Request:
         """The request for a task's bytes."""
         method, headers, detour = self._ways[task.way]

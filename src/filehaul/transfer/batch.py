@@ -75,15 +75,17 @@ class Batch:
             self._leaving.append(leaves)
         self._begun()
 
-    def put(self, change: Change) -> None:
-        """Do it now, if the name is free: nobody loses bytes by it. Else as `intend` does."""
+    def put(self, change: Change, placed: bool = False) -> None:
+        """Do it now, if the name is free: nobody loses bytes by it. Else as `intend` does.
+        ``placed``: it was free, and it is done.
+        """
         assert change.partial is not None
         if self._uploads is not None:
             self._uploads.begin(change, intended=False)
             return
         target = change.receipt.target
         try:
-            placed = self.sink.place(change.partial, target, change.receipt)
+            placed = placed or self.sink.place(change.partial, target, change.receipt)
         except RefusedError as problem:
             self._refused(change, problem)
         else:

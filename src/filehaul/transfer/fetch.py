@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -12,10 +11,11 @@ from datetime import datetime
 
 from ..download import Download, Meter
 from ..errors import AnswerError, CredentialsError, FilehaulError, SinkError, TemporaryError
+from ..execute import Outcome
 from ..fit import MismatchError, fit
 from ..http import Http, Request, Result
 from ..ledger import Ledger, Partial
-from ..models import File, Receipt, Task
+from ..models import Receipt, Task
 from ..names import by_hash
 from ..parts import PART, Part, Parts, WholeError
 from ..pieces import Lanes
@@ -25,10 +25,12 @@ from .asking import Requests
 from .batch import INTERVAL, Batch, Change, Point
 from .large import LargeFiles
 from .moves import Moves
-from .receipts import already_there, failure, is_permanent, kept, now
+from .receipts import already_there, done, failure, is_permanent, kept, now
+from .relief import Relief, partial_name
 from .turns import Turns
 
-_PATIENCE = 0.1  # seconds between two looks at what only a thread is at work on
+_PATIENCE = 0.1  # seconds between two looks at what only others are at work on
+_LANDINGS = 8  # from one such look to the next while there is work of our own
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class Transfers:
     """Carries out the plan of one resource. ``told``: each receipt, once it is in the ledger.
 
     ``asking``: how bytes are asked for. ``point`` is told each named step (tests kill there):
-    ``verified``, ``intended``, ``committed``, ``recorded``.
+    ``verified``, ``intended``, ``committed``, ``recorded``. ``relief``: other processes that may
+    do a part of it.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Transfers:
         meter: Meter | None = None,
         point: Point = lambda _name: None,
         ranges: int = 1,
+        relief: Relief | None = None,
     ) -> None:
         self.http = http
         self.sink = sink
@@ -81,6 +85,8 @@ class Transfers:
         self._turns = Turns(count, 2 * PART) if ranges > 1 else Turns(count)
         self._noted: dict[str, Partial] = {}
         self._noted_at = time.monotonic()
+        self._relief = relief or Relief(http)
+        self._landings = 0
 
     def run(self, planner: Planner) -> None:
         """All that is to do. Raises SinkError, CredentialsError, TemporaryError, Cancelled where
@@ -99,12 +105,15 @@ class Transfers:
         finally:
             with closing(self._lanes):
                 try:
+                    self._by_others(self._relief.close())
                     self.batch.abandon()
                 finally:
                     self._park()
 
     def tick(self) -> None:
         """Write down what is due. To be called often, also while no file ends."""
+        if self._relief.outstanding:
+            self._take_in()
         self.batch.tick()
         if time.monotonic() - self._noted_at >= INTERVAL:
             self._note()
@@ -145,7 +154,7 @@ class Transfers:
         for task in self._turns.of(self._to_fetch(decisions)):
             while self.batch.is_full and not self.http.cancelled():
                 yield from self._later()
-            if not self._large.take(task, _partial(task.file)):
+            if not self._large.take(task, partial_name(task.file)):
                 yield self._request(task)
             while self._again or len(self._large):
                 # Of what has begun, as much as leaves room for others, if others may begin.
@@ -155,14 +164,21 @@ class Transfers:
                 if request is None and not self._is_waiting:
                     return
                 yield request
-        while (request := self._begun(all_)) or self._is_waiting:
-            yield request
+            while len(self._downloads) - len(self._again) >= self._relief.own_limit:
+                yield None
+        while True:
+            while (request := self._begun(all_)) or self._is_waiting:
+                yield request
+            if not self._relief.outstanding or self.http.cancelled():
+                return
+            self._take_in(_PATIENCE)
 
     def _to_fetch(self, decisions: Iterable[Decision]) -> Iterator[Task]:
         for decision in decisions:
             receipt = self._without_fetching(decision)
             if receipt is None:
-                yield decision.task
+                if not self._relief.takes(decision.task, partial_name(decision.task.file)):
+                    yield decision.task
                 continue
             leaves = decision.task.moved_from if receipt.status == "done" else None
             self.batch.add(receipt, self._leaves(leaves, receipt.target))
@@ -216,7 +232,7 @@ class Transfers:
         download = Download(
             task,
             self.sink,
-            _partial(task.file),
+            partial_name(task.file),
             self.meter,
             self._lanes,
             forget=self._large.forget,
@@ -226,9 +242,32 @@ class Transfers:
         self._downloads.add(download)
         return self.asking.of(task, download, _Errand(download, now(), again))
 
+    # -- what other processes do -----------------------------------------------------------
+
+    def _take_in(self, wait: float = 0.0) -> None:
+        """What others have done; and what they have not is to be done here."""
+        for task in self._by_others(self._relief.poll(wait)):
+            self._again.append(self._request(self._turns.begun(task)))
+
+    def _by_others(self, outcomes: Iterable[Outcome]) -> list[Task]:
+        """Receipts for what others have done. Returns what they have not."""
+        left = []
+        for outcome in outcomes:
+            task, partial, _ = outcome.errand
+            if outcome.receipt is None:
+                left.append(task)
+                continue
+            self.meter.bytes += outcome.receipt.size or 0
+            self._had_it(outcome.receipt, task, partial, outcome.placed)
+        return left
+
     # -- from results to receipts ----------------------------------------------------------
 
     def _landed(self, result: Result) -> None:
+        self._landings += 1
+        if self._landings % _LANDINGS == 0:
+            self._relief.look(self._landings)
+            self._take_in()
         errand: _Errand | Part = result.request.context
         if isinstance(errand, Part):
             errand.file.landed(result.error, result.attempts)
@@ -239,24 +278,12 @@ class Transfers:
         if result.error is not None:
             self._failed(errand, result.error, result.attempts)
             return
-        self._had_it(
-            Receipt(
-                file=task.file,
-                target=task.target,
-                status="done",
-                size=download.size,
-                sha256=download.sha256,
-                verified_by=download.verified_by,
-                attempts=result.attempts,
-                started_at=errand.started,
-                finished_at=now(),
-            ),
-            task,
-            download.partial,
-        )
+        size, sha256, by = download.size, download.sha256, download.verified_by
+        receipt = done(task, size, sha256, by, result.attempts, errand.started)
+        self._had_it(receipt, task, download.partial)
 
-    def _had_it(self, receipt: Receipt, task: Task, partial: str) -> None:
-        """The bytes are there, and verified."""
+    def _had_it(self, receipt: Receipt, task: Task, partial: str, placed: bool = False) -> None:
+        """The bytes are there, and verified. ``placed``: under their own name already."""
         self._in_a_row = 0
         self._had += 1
         self.point("verified")
@@ -266,7 +293,7 @@ class Transfers:
         if task.replaces or task.by_hash:
             self.batch.intend(change)
         else:
-            self.batch.put(change)
+            self.batch.put(change, placed)
 
     def _leaves(self, old: str | None, target: str) -> str | None:
         """Where an earlier version of the file lies, and is to go."""
@@ -284,21 +311,9 @@ class Transfers:
                 problem = found
         if problem is None:
             file.close()
-            self._had_it(
-                Receipt(
-                    file=task.file,
-                    target=task.target,
-                    status="done",
-                    size=file.total,
-                    sha256=file.hashes["sha256"],
-                    verified_by=by,
-                    attempts=max(1, file.attempts),
-                    started_at=started,
-                    finished_at=now(),
-                ),
-                task,
-                file.partial,
-            )
+            attempts = max(1, file.attempts)
+            receipt = done(task, file.total, file.hashes["sha256"], by, attempts, started)
+            self._had_it(receipt, task, file.partial)
         elif isinstance(problem, (WholeError, MismatchError)) or _is_beyond(problem):
             file.close()
             self._drop(file)
@@ -366,9 +381,3 @@ class Transfers:
 def _is_beyond(problem: FilehaulError) -> bool:
     """Whether bytes were asked for that the vendor's file does not have (416)."""
     return isinstance(problem, AnswerError) and problem.status == 416
-
-
-def _partial(file: File) -> str:
-    """The partial's name is tied to the fingerprint: other bytes never go on in it."""
-    text = "\0".join((file.resource, file.key, file.fingerprint))
-    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()

@@ -1,4 +1,4 @@
-"""Receipts for what did not have to be fetched, and for what could not be."""
+"""Receipts for what was fetched, did not have to be, or could not be."""
 
 from __future__ import annotations
 
@@ -17,6 +17,23 @@ _RETRIED = frozenset({401, 408, 425, 429})
 def now() -> datetime:
     """The time, as receipts have it."""
     return datetime.now(timezone.utc)
+
+
+def done(
+    task: Task, size: int, sha256: str, verified_by: str, attempts: int, started: datetime
+) -> Receipt:
+    """The bytes have come, and are right."""
+    return Receipt(
+        file=task.file,
+        target=task.target,
+        status="done",
+        size=size,
+        sha256=sha256,
+        verified_by=verified_by,
+        attempts=attempts,
+        started_at=started,
+        finished_at=now(),
+    )
 
 
 def kept(ledger: Ledger, task: Task, moved: bool) -> Receipt:

@@ -7,9 +7,8 @@ import re
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from ...config import Address
 from ...errors import FilehaulError, SinkError
 from ...models import Receipt
 from ..folder import HOME, Folder
@@ -18,6 +17,9 @@ from .hands import Hands
 from .leftovers import Leftovers
 from .names import Names, Sizes
 from .requests import PAGE, Found, Listed, Requests
+
+if TYPE_CHECKING:
+    from ...config import Address
 
 AT_ONCE = 48
 """Requests in flight: a store takes tens of milliseconds for each."""

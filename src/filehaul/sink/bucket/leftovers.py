@@ -13,15 +13,18 @@ import os
 import re
 import time
 import uuid
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from ...config import Address
 from ...errors import FilehaulError
 from ...http import Http, HttpSettings, Request
 from ..folder import HOME
 from .requests import Requests
 from .sigv4 import Keys, signed
 from .store import endpoint_of, settings_of
+
+if TYPE_CHECKING:
+    from ...config import Address
 
 _NOTES = f"{HOME}/uploading"
 _OLD = 24 * 3600.0  # seconds: another place's uploads are not touched before

@@ -5,15 +5,17 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ... import checksums
-from ...config import Address
 from ...errors import FilehaulError
 from ..trouble import RefusedError
 from .hands import Hands
 from .store import store_of
 from .trouble import told
+
+if TYPE_CHECKING:
+    from ...config import Address
 
 PAGE = 1000
 """Names that a store tells at once."""

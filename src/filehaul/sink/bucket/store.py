@@ -10,12 +10,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...config import Address
 from ...errors import ConfigError
 from ...redact import conceal
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
+
+    from ...config import Address
 
 CONNECT, ANSWER = "10s", "300s"  # an answer: also to the largest part of an upload
 RETRIES = {

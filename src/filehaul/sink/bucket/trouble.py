@@ -6,11 +6,14 @@ obstore's errors are few kinds and a text; the status in the text tells what to 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
-from ...config import Address
 from ...errors import ConfigError, CredentialsError, FilehaulError, SinkError
 from ...redact import redact
 from ..trouble import RefusedError
+
+if TYPE_CHECKING:
+    from ...config import Address
 
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>([A-Za-z]{1,60})</Code>|\"reason\": ?\"([A-Za-z]{1,60})\"")

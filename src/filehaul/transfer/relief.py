@@ -1,0 +1,112 @@
+"""When this process has no time left to wait for the network: others take small files off it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+
+from ..execute import MOST_BYTES, Crew, Errand, Outcome, Setup
+from ..http import Http
+from ..models import File, Task
+from ..sink import Folder, Sink
+
+_LOOK = 256  # landings from one look at the clocks to the next
+_BUSY = 0.7  # of a processor: above it, there is no waiting left to be made use of
+_WORTH = 2000  # files left to do: for fewer the others would come too late
+_MOST_MEMBERS = 3  # what they do is decided and written down here: more would wait for that
+_LEAST_IN_FLIGHT = 4
+
+
+class Relief:
+    """Looks how busy this process is, and has a `Crew` where that pays.
+
+    ``sink``: this run's; None: nobody helps. ``left``: how many files there are to do.
+    ``max_size``: see `filehaul.download.Download`. ``lock``: see `filehaul.execute.Setup`.
+    ``most``: processes in all, this one among them.
+    """
+
+    def __init__(
+        self,
+        http: Http,
+        sink: Sink | None = None,
+        left: int = 0,
+        max_size: int | None = None,
+        lock: int | None = None,
+        most: int | None = None,
+    ) -> None:
+        self.http = http
+        self.sink = sink
+        self.left = left
+        self.max_size = max_size
+        self.lock = lock
+        self.members = min(_MOST_MEMBERS, (most or os.cpu_count() or 1) - 1)
+        self.own_limit = http.settings.concurrency + 1
+        self._crew: Crew | None = None
+        self._clocks = (time.monotonic(), time.thread_time())
+
+    # -- is it worth it? -------------------------------------------------------------------
+
+    def look(self, landings: int) -> None:
+        """So many files have landed: is this process busy all the time?"""
+        if landings % _LOOK or self._crew is not None or not self._may_help(landings):
+            return
+        clocks = (time.monotonic(), time.thread_time())
+        passed, worked = (now - then for now, then in zip(clocks, self._clocks))
+        self._clocks = clocks
+        if worked > _BUSY * passed:
+            self._call()
+
+    def _may_help(self, landings: int) -> bool:
+        settings = self.http.settings
+        return (
+            isinstance(self.sink, Folder)
+            and self.members > 0
+            and self.left - landings >= _WORTH
+            and settings.concurrency >= _LEAST_IN_FLIGHT
+            and settings.requests_per_second is None
+            and settings.bandwidth is None
+        )
+
+    def _call(self) -> None:
+        """All of them together ask for no more at once than one alone may."""
+        sink = self.sink
+        assert isinstance(sink, Folder)
+        share = max(1, self.http.settings.concurrency // (self.members + 1))
+        setup = Setup(
+            self.http.settings, sink.root, sink.user, sink.owner, share, self.max_size, self.lock
+        )
+        self._crew = Crew(setup, self.members, self.http.authorize)
+        self.own_limit = self.http.settings.concurrency - self.members * share
+
+    # -- work for others -------------------------------------------------------------------
+
+    @property
+    def outstanding(self) -> int:
+        """Files that others are at."""
+        return 0 if self._crew is None else self._crew.outstanding
+
+    def takes(self, task: Task, partial: str) -> bool:
+        """Whether others fetch this one: a small file, and one of them has room."""
+        crew = self._crew
+        if crew is None or task.file.size is None or task.file.size > MOST_BYTES:
+            return False
+        if not crew.wants or self.http.is_paused or task.by_hash:
+            return False
+        crew.put(Errand(task, partial, commits=not task.replaces))
+        return True
+
+    def poll(self, wait: float = 0.0) -> list[Outcome]:
+        """What they have done, after at most so many seconds."""
+        return [] if self._crew is None else self._crew.poll(wait)
+
+    def close(self) -> list[Outcome]:
+        """End them; what they have done meanwhile."""
+        crew, self._crew = self._crew, None
+        return [] if crew is None else crew.close()
+
+
+def partial_name(file: File) -> str:
+    """The partial's name is tied to the fingerprint: other bytes never go on in it."""
+    text = "\0".join((file.resource, file.key, file.fingerprint))
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
