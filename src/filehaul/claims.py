@@ -51,10 +51,7 @@ class Claims:
         taken = {todo.file.key: Place(todo.path) for todo in batch if todo.path is not None}
         homeless = [todo for todo in batch if todo.path is None]
         if homeless:
-            round_ = _Round(self, homeless)
-            for todo in homeless:
-                round_.claim(todo)
-            claims = round_.claims
+            claims = _Round(self, homeless).all()
             vacant = self.vacant(claim.path for claim in claims)
             with self.book.ledger.transaction():
                 self.book.claim(self.sink, claims, vacant)
@@ -77,13 +74,13 @@ class _Known:
     def __init__(self, ask: Callable[[Iterable[str]], set[str]], paths: set[str]) -> None:
         self._ask = ask
         self._asked = paths
-        self._yes = ask(paths)
+        self.known = ask(paths)  # of which it is so
 
     def __contains__(self, path: str) -> bool:
         if path not in self._asked:
             self._asked.add(path)
-            self._yes |= self._ask([path])
-        return path in self._yes
+            self.known |= self._ask([path])
+        return path in self.known
 
 
 class _Round:
@@ -92,19 +89,36 @@ class _Round:
     def __init__(self, claims: Claims, homeless: Sequence[Todo]) -> None:
         self.rules = claims
         self.claims: list[Claim] = []
+        self._homeless = homeless
         self._fresh: set[str] = set()  # folded paths claimed in this batch
         self._fresh_folders: set[str] = set()  # folded folders that those paths are in
         self._above: dict[str, tuple[str, ...]] = {}
         book, sink = claims.book, claims.sink
         wanted = {todo.desired or "" for todo in homeless}
-        above = set().union(*(_folders(_parent(path)) for path in wanted))
-        keys = {folded(path) for path in wanted}
-        self._asked = keys | {folded(path) for path in above}
+        above = set().union(*map(_folders, {_parent(path) for path in wanted}))
+        self._keys = {path: folded(path) for path in wanted}
+        keys = set(self._keys.values())
+        folders = {folded(path) for path in above}
+        self._asked = keys | folders
+        self._is_plain = len(keys) == len(homeless) and keys.isdisjoint(folders)
         self._owners = book.owners(sink, self._asked)
         self._claimed_below = _Known(lambda paths: book.inside(sink, paths), keys)
         # What lies there by an earlier claim: it may not have gone when this file comes.
         self._files = _Known(lambda paths: book.held(sink, paths), above)
         self._full = _Known(lambda paths: book.holds_below(sink, paths), wanted)
+
+    def all(self) -> list[Claim]:
+        """A path for each of the files."""
+        taken = (self._owners, self._claimed_below.known, self._files.known, self._full.known)
+        if self._is_plain and not any(taken):  # nobody is in anybody's way: each gets its wish
+            return [
+                Claim(self._keys[path], path, path, todo.file.resource, todo.file.key)
+                for todo in self._homeless
+                if (path := todo.desired) is not None
+            ]
+        for todo in self._homeless:
+            self.claim(todo)
+        return self.claims
 
     def claim(self, todo: Todo) -> None:
         """A path for this file, by its wish if that can be."""

@@ -156,7 +156,7 @@ class Download:
             self.noted = None
         kind = said.get("content-type", "").partition(";")[0].strip().lower()
         self._encoding = said.get("content-encoding", "").strip().lower()
-        self._room = most_bytes(self.task, self._max_size, self._encoding in _ENCODED)
+        self._room = most_bytes(self.task, self._wanted, self._max_size, self._encoding in _ENCODED)
         if self._max_size is not None and (self._total or 0) > self._max_size:
             raise self._too_much()
         self._html = kind in ("text/html", "application/xhtml+xml") and not self._is_html()

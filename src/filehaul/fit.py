@@ -68,17 +68,17 @@ def fit(task: Task, theirs: Checksum | None, size: int, hashes: Mapping[str, str
     return "size"
 
 
-def most_bytes(task: Task, max_size: int | None, encoded: bool) -> int:
+def most_bytes(task: Task, theirs: Checksum | None, max_size: int | None, encoded: bool) -> int:
     """So many bytes may come: more are no file of this record, and would only fill the disk.
 
-    ``max_size``: what the config allows. ``encoded``: they are labelled as compressed; then what
-    is inside may fit.
+    ``theirs``: as in `fit`. ``max_size``: what the config allows. ``encoded``: they are labelled
+    as compressed; then what is inside may fit.
     """
     allowed = sys.maxsize if max_size is None else max_size
     listed = task.file.size
     if listed is None or task.verify == "none":
         return allowed
-    if wanted(task) is not None:  # the checksum decides, and the listed size may be another's
+    if theirs is not None:  # the checksum decides, and the listed size may be another's
         return min(allowed, 2 * listed + _SLACK)
     return min(allowed, listed + (listed // 8 if encoded else 0) + _SLACK)
 

@@ -154,8 +154,9 @@ class Transfers:
         for task in self._turns.of(self._to_fetch(decisions)):
             while self.batch.is_full and not self.http.cancelled():
                 yield from self._later()
-            if not self._large.take(task, partial_name(task.file)):
-                yield self._request(task)
+            partial = partial_name(task.file)
+            if not self._large.take(task, partial):
+                yield self._request(task, partial)
             while self._again or len(self._large):
                 # Of what has begun, as much as leaves room for others, if others may begin.
                 request = self._begun(all_ if self._large.is_full else half)
@@ -177,7 +178,7 @@ class Transfers:
         for decision in decisions:
             receipt = self._without_fetching(decision)
             if receipt is None:
-                if not self._relief.takes(decision.task, partial_name(decision.task.file)):
+                if not self._relief.takes(decision.task):
                     yield decision.task
                 continue
             leaves = decision.task.moved_from if receipt.status == "done" else None
@@ -228,11 +229,13 @@ class Transfers:
             return failure(task, UNADDRESSED, permanent=True)
         return receipt
 
-    def _request(self, task: Task, again: bool = False, mismatches: int = 0) -> Request:
+    def _request(
+        self, task: Task, partial: str = "", again: bool = False, mismatches: int = 0
+    ) -> Request:
         download = Download(
             task,
             self.sink,
-            partial_name(task.file),
+            partial or partial_name(task.file),
             self.meter,
             self._lanes,
             forget=self._large.forget,

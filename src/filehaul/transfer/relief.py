@@ -86,14 +86,14 @@ class Relief:
         """Files that others are at."""
         return 0 if self._crew is None else self._crew.outstanding
 
-    def takes(self, task: Task, partial: str) -> bool:
+    def takes(self, task: Task) -> bool:
         """Whether others fetch this one: a small file, and one of them has room."""
         crew = self._crew
         if crew is None or task.file.size is None or task.file.size > MOST_BYTES:
             return False
         if not crew.wants or self.http.is_paused or task.by_hash:
             return False
-        crew.put(Errand(task, partial, commits=not task.replaces))
+        crew.put(Errand(task, partial_name(task.file), commits=not task.replaces))
         return True
 
     def poll(self, wait: float = 0.0) -> list[Outcome]:
