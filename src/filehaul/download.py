@@ -155,7 +155,7 @@ class Download:
             self._forget(self.partial)
             self.noted = None
         kind = said.get("content-type", "").partition(";")[0].strip().lower()
-        self._encoding = said.get("content-encoding", "").strip().lower()
+        self._encoding = _encoding(said)
         self._room = most_bytes(self.task, self._wanted, self._max_size, self._encoding in _ENCODED)
         if self._max_size is not None and (self._total or 0) > self._max_size:
             raise self._too_much()
@@ -168,6 +168,8 @@ class Download:
     def _continue(self, head: Head) -> None:
         came = span_of(head.headers)
         another = marks_of(head.headers).contradict(marks_of(self._said))
+        # Of a version that was compressed on the way, other bytes are missing.
+        another = another or _encoding(head.headers) != self._encoding
         if came is None or came.first != self._pieces.size or another or self._resized(came):
             self._pieces.restart()
             self._said = _NOTHING
@@ -319,3 +321,8 @@ class Download:
             self._pieces.close()
             return None
         return noted._replace(safe=self._pieces.park())
+
+
+def _encoding(headers: Mapping[str, str]) -> str:
+    """The label of encoded bytes; empty: they are as they are."""
+    return headers.get("content-encoding", "").strip().lower().removeprefix("identity")

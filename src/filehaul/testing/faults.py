@@ -203,9 +203,11 @@ class Fault:
         return Fault("change_etag", "change_etag()")
 
     @staticmethod
-    def gzip() -> Fault:
-        """Compress the whole body and label it ``Content-Encoding: gzip``, asked or not."""
-        return Fault("gzip", "gzip()")
+    def gzip(cut: int = 0) -> Fault:
+        """Compress the whole body and label it ``Content-Encoding: gzip``, asked or not. ``cut``:
+        send it in chunks, as servers do that compress on the way, and close after so many bytes.
+        """
+        return Fault("gzip", f"gzip(cut={cut})" if cut else "gzip()", count=cut)
 
 
 def answer_with(fault: Fault, request: RecordedRequest, normal: Normal) -> Answer | None:
@@ -339,12 +341,14 @@ def _change_etag(_: Fault, request: RecordedRequest, normal: Normal) -> Answer |
     return answer
 
 
-def _gzip(_: Fault, request: RecordedRequest, normal: Normal) -> Answer | None:
+def _gzip(fault: Fault, request: RecordedRequest, normal: Normal) -> Answer | None:
     answer = normal(_without(request, "range"))
     if not _has_body(request, answer, 0):
         return None
     answer.body = gzip.compress(b"".join(chunks_of(answer.body)), mtime=0)
     answer.headers["Content-Encoding"] = "gzip"
+    if fault.count:
+        answer.limit, answer.framing, answer.end = fault.count, "chunked", "close"
     return answer
 
 
