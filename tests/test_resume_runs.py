@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
+from filehaul.ledger import PartialsBook
 from filehaul.testing import FakeFile, FakeVendor, Fault, RecordedRequest
+from filehaul.transfer import fetch
 from hauling import (
     NoDestination,
     config_for,
@@ -397,3 +399,32 @@ def test_what_is_noted_while_bytes_come(vendor: FakeVendor) -> None:
     assert seen == [(etag(), len(BIG), None, 0)]
     assert sink_files() == {"big.bin": BIG}
     assert names_in("files") == [".filehaul", "big.bin"]
+
+
+def test_what_is_done_is_not_remembered(
+    vendor: FakeVendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Millions of large files in one run: of those that are done nothing stays in memory."""
+    monkeypatch.setattr(fetch, "INTERVAL", 0.0)
+    left: list[int] = []
+    noted: list[str] = []
+    note, park = PartialsBook.note, fetch.Transfers._park
+
+    def noting(book: PartialsBook, sink: str, partials: Any) -> None:
+        found = list(partials)
+        noted.extend(one.name for one in found)
+        note(book, sink, found)
+
+    def parking(transfers: fetch.Transfers) -> None:
+        left.append(len(transfers._noted))
+        park(transfers)
+
+    monkeypatch.setattr(PartialsBook, "note", noting)
+    monkeypatch.setattr(fetch.Transfers, "_park", parking)
+    for number in range(3):
+        vendor.put(FakeFile(f"n{number}", f"{number}.bin", content=BIG + b"%d" % number))
+    vendor.script(CONTENT, Fault.slow(100 * 2**20), times=Fault.always)
+    client = {"limits": {"concurrency": 2}}
+    assert numbers(haul(config_for(vendor, client=client))) == (4, 0, 0, 0)
+    assert noted
+    assert left == [0]

@@ -289,6 +289,7 @@ class Transfers:
         """The bytes are there, and verified. ``placed``: under their own name already."""
         self._in_a_row = 0
         self._had += 1
+        self._noted.pop(partial, None)
         self.point("verified")
         if task.by_hash:
             receipt = receipt._replace(target=by_hash(str(receipt.sha256)))
