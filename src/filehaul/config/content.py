@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from .asking import Asking, Expired, Export
@@ -15,6 +15,29 @@ from .units import Size
 from .verify import Verify
 
 _RANGES = 8
+_MOST_RANGES = 64
+
+
+def _at_once(value: Any) -> bool | int:
+    if isinstance(value, bool) or (isinstance(value, int) and 1 <= value <= _MOST_RANGES):
+        return value
+    raise PydanticCustomError(
+        "ranges", f"must be true, false, or how many requests for one file: 1 to {_MOST_RANGES}"
+    )
+
+
+_Ranges = Annotated[
+    bool | int,
+    BeforeValidator(_at_once),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "boolean"},
+                {"type": "integer", "minimum": 1, "maximum": _MOST_RANGES},
+            ]
+        }
+    ),
+]
 
 
 class Content(Asking):
@@ -32,7 +55,7 @@ class Content(Asking):
     select: Select | None = Field(
         None, description="which files are transferred; left out: all of them"
     )
-    ranges: bool | Annotated[int, Field(ge=1, le=64)] = Field(
+    ranges: _Ranges = Field(
         False,
         description="large files by several requests at once; true: 8 a file. Where a connection "
         "is slower than the line",
