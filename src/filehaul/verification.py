@@ -189,7 +189,7 @@ class _Verify:
         self.quick = quick
         self.watch = watch
         self.cancelled = cancelled
-        sink = sink_of(config)
+        sink = sink_of(config, cancelled=cancelled)
         if sink is None:
             raise UsageError(
                 "there is nothing to verify: no resource of this config has content",
