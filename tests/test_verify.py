@@ -225,6 +225,25 @@ def test_spoilt_bytes_are_never_taken_for_good_ones(vendor: FakeVendor) -> None:
     assert sink_files() == good
 
 
+def test_spoilt_bytes_that_files_share(vendor: FakeVendor) -> None:
+    """Layout by_hash, and one of two that have the same bytes is gone at the vendor's: the receipt
+    of that one does not keep rotten bytes in the place of those that --repair has fetched.
+    """
+    for name in ("s1", "s2"):
+        vendor.put(FakeFile(name, f"{name}.txt", content=b"shared bytes"))
+    content = {"path": "/v1/files/{file_id}/content", "layout": "by_hash"}
+    config = config_for(vendor, content=content, deletes={"how": "soft", "confirm": 1})
+    assert numbers(haul(config)) == (7, 0, 0, 0)
+    vendor.remove("s2")
+    assert haul(config).deleted == 1
+    shared = Path("files") / str(receipt_of("s1")["target"])
+    shared.write_bytes(b"rotten bytes")
+    found = verification.run(load_config(config), repair=True)
+    assert (found.different, found.repaired, found.exit_code) == (2, 2, 0)
+    assert shared.read_bytes() == b"shared bytes"
+    assert verification.run(load_config(config)).equal == 7
+
+
 def test_the_vendors_checksum_counts_too(vendor: FakeVendor) -> None:
     """Where the receipt's own hash was tampered with, the catalogue's checksum is another witness;
     one that the receipt was not verified by is none.

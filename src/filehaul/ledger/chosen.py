@@ -14,6 +14,7 @@ CREATE TEMP TABLE IF NOT EXISTS chosen (
     resource TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (resource, key)
 ) WITHOUT ROWID
 """
+_ROTTEN = "CREATE TEMP TABLE IF NOT EXISTS rotten (path TEXT PRIMARY KEY) WITHOUT ROWID"
 _CHOSEN = "(resource, key) IN (SELECT resource, key FROM temp.chosen)"
 _WILD = re.compile(r"[*?\[]")
 
@@ -25,6 +26,7 @@ class ChosenBook:
         self.ledger = ledger
         self.db = ledger.db
         self.db.execute(_TEMPORARY)
+        self.db.execute(_ROTTEN)
 
     def clear(self) -> None:
         """Nothing is chosen."""
@@ -68,6 +70,11 @@ class ChosenBook:
         theirs again, whatever its size.
         """
         self.db.execute(
+            "INSERT OR IGNORE INTO temp.rotten SELECT target FROM transfers"
+            f" WHERE sink = ? AND sha256 IS NOT NULL AND {_CHOSEN}",
+            (sink,),
+        )
+        self.db.execute(
             "UPDATE transfers SET status = CASE status WHEN 'done' THEN 'gone' ELSE status END,"
             " sha256 = NULL, size = NULL, verified_by = NULL, loaded = 0, package = NULL"
             f" WHERE sink = ? AND {_CHOSEN}",
@@ -75,11 +82,23 @@ class ChosenBook:
         )
         self.db.execute(f"UPDATE paths SET fresh = 0 WHERE sink = ? AND {_CHOSEN}", (sink,))
 
+    def rotten(self) -> set[str]:
+        """The paths at which these files were lost in this run: other files' receipts for the same
+        bytes (layout by_hash) are not to be trusted either.
+        """
+        return {str(path) for (path,) in self.db.execute("SELECT path FROM temp.rotten")}
+
     def held(self, sink: str) -> int:
-        """Of how many of these files the sink holds the bytes that the vendor has."""
+        """Of how many of these files the sink holds the bytes that the vendor has. Files that share
+        such bytes, and had lost them with these, count too.
+        """
         row = self.db.execute(
-            "SELECT count(*) FROM transfers WHERE sink = ? AND status = 'done'"
-            f" AND sha256 IS NOT NULL AND {_CHOSEN}",
-            (sink,),
+            "WITH again AS (SELECT * FROM transfers WHERE sink = ? AND status = 'done'"
+            f" AND sha256 IS NOT NULL AND {_CHOSEN})"
+            " SELECT (SELECT count(*) FROM again) + (SELECT count(*) FROM transfers"
+            " WHERE sink = ? AND status = 'done' AND sha256 IS NOT NULL"
+            " AND target IN (SELECT target FROM again JOIN temp.rotten ON path = target)"
+            f" AND NOT {_CHOSEN})",
+            (sink, sink),
         ).fetchone()
         return int(row[0])

@@ -258,8 +258,9 @@ class Batch:
             with self.ledger.transaction():
                 places.intend(identity, [change.receipt for change in changes], self.listing)
             self.point("intended")
-            hashed = [change.receipt.target for change in changes]
-            self._shared = places.held(identity, filter(is_by_hash, hashed))
+            hashed = [one.receipt.target for one in changes if is_by_hash(one.receipt.target)]
+            if hashed:
+                self._shared = places.held(identity, hashed) - self.ledger.chosen.rotten()
             for change in changes:
                 self._do(change)
         self.sink.flush()
