@@ -499,3 +499,21 @@ def test_a_change_token_that_is_kept() -> None:
         forget()
         sync(config)
         assert vendor.count("/v1/files") > 0
+
+
+@pytest.mark.usefixtures("alone")
+def test_bytes_that_files_share() -> None:
+    """Layout by_hash: each of the files that share bytes has its receipt again, and none is
+    fetched, also where no listing tells of them.
+    """
+    made = [FakeFile(f"f{n}", f"{n}.txt", content=b"shared") for n in range(3)]
+    with FakeVendor(made, page_cap=2) as vendor:
+        config = feeding(vendor, keep_token=True)
+        config["resources"][0]["content"]["layout"] = "by_hash"
+        assert numbers(sync(config)) == (3, 0, 0, 0)
+        forget()
+        vendor.clear_requests()
+        assert numbers(sync(config)) == (0, 3, 0, 0)
+        assert (vendor.count("/v1/files"), vendor.count("/v1/files/*/content")) == (0, 0)
+        assert ledger_rows("SELECT count(*) FROM paths") == [(0,)]
+    assert list(sink_files().values()) == [b"shared"]

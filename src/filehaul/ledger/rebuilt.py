@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ..names import folded
+from ..names import HASHES, folded, is_by_hash
 from .transfers import DAY, MOST_DAYS
 
 if TYPE_CHECKING:
@@ -131,10 +131,12 @@ class RebuiltBook:
         self.db.executemany(_FILE, rows)
 
     def complete_files(self, resource: str) -> None:
-        """What the receipts know of files that no listing may tell of again."""
+        """What the receipts know of files that no listing may tell of again. In layout by_hash
+        their bytes decide where they lie, and no path is wanted.
+        """
         self.db.execute(
-            "UPDATE files SET fingerprint = t.fingerprint, version = t.version,"
-            " desired = nullif(t.target, '') FROM transfers t"
+            "UPDATE files SET fingerprint = t.fingerprint, version = t.version, desired ="
+            f" iif(t.target GLOB '{HASHES}/*', NULL, nullif(t.target, '')) FROM transfers t"
             " WHERE files.resource = ? AND t.resource = files.resource AND t.key = files.key",
             (resource,),
         )
@@ -190,5 +192,6 @@ class RebuiltBook:
             (
                 (sink, folded(target), target, target, resource, key)
                 for resource, key, target in held
+                if not is_by_hash(target)
             ),
         )
