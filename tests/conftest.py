@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -24,6 +25,10 @@ from servers import (
     postgres,
     weed_store,
 )
+
+# Whoever starts us in the background has SIGINT ignored, and then so would every test that sends it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 STORES = {
     "seaweedfs": weed_store,

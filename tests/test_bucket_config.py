@@ -16,7 +16,7 @@ import pytest
 from config_dicts import config
 from filehaul.config import Address, load_config
 from filehaul.errors import ConfigError, CredentialsError, SinkError
-from filehaul.look import status
+from filehaul.status import status
 from filehaul.redact import redact
 from filehaul.sink import Bucket, RefusedError, identity_of, sink_of
 from filehaul.sink.bucket.names import Names
