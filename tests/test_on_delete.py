@@ -313,7 +313,7 @@ if where == "loaded":
     spine.part = kill
 elif where == "moved":
     from filehaul.ledger import PlacesBook
-    PlacesBook.left = lambda book, sink: book.leaving(sink) and kill()
+    PlacesBook.left = lambda book, sink, staying: book.leaving(sink) and kill()
 report = haul(config, watch=spine.Watch(point=lambda name: kill() if name == where else None))
 print(report.as_dict())
 """

@@ -29,7 +29,7 @@ def sink_for(
         mark = sink.open()
         warnings += sink.warnings if isinstance(sink, Bucket) else []
         sink.tidy(ledger.partials.names(sink.identity))
-        settle(ledger, sink)
+        warnings += settle(ledger, sink)
         missing = _hold_to(sink, mark, ledger)
         if missing:
             warnings.append(f"{missing:,} files are no longer in the sink: they are fetched again")

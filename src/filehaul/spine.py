@@ -254,7 +254,8 @@ class _Run:
             if resource.on_delete == "keep" or one is None or self.cancelled():
                 continue
             trash = self.now if resource.on_delete == "trash" else None
-            one.parted = part(ledger, sink, resource.name, trash, self.watch.point)
+            told = self.report.warnings
+            one.parted = part(ledger, sink, resource.name, trash, told, self.watch.point)
 
     def _transfer(self, http: Http, ledger: Ledger, sink: Sink) -> None:
         self._choose(ledger)

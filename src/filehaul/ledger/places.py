@@ -229,9 +229,12 @@ class PlacesBook:
         held = self.held(sink, [target for target, _ in rows])
         return [row for row in rows if row[0] not in held]
 
-    def left(self, sink: str) -> None:
-        """They have gone."""
-        self.db.execute("DELETE FROM leaving WHERE sink = ?", (sink,))
+    def left(self, sink: str, staying: Iterable[str] = ()) -> None:
+        """They have gone; not those at the paths ``staying``."""
+        self.db.execute(
+            "DELETE FROM leaving WHERE sink = ? AND target NOT IN (SELECT value FROM json_each(?))",
+            (sink, _json(staying)),
+        )
 
     # -- files that are gone ---------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from ..ledger import Ledger, Partial, micros
 from ..models import File, Receipt
 from ..names import is_by_hash
 from ..sink import Bucket, RefusedError, Sink
-from .clearing import clear
+from .clearing import clear, refusals
 from .receipts import recovered, refused
 from .uploads import MOST, Uploads
 
@@ -276,7 +276,8 @@ class Batch:
         self.point("recorded")
         self._oldest = 0.0
         if leaving:
-            clear(self.ledger, self.sink, self._uploads.targets if self._uploads else ())
+            coming = self._uploads.targets if self._uploads else ()
+            clear(self.ledger, self.sink, coming, trashed=())  # the others had their turn before
         for receipt in receipts:
             self.told(receipt)
 
@@ -310,14 +311,16 @@ def closed(ledger: Ledger, sink: Sink) -> None:
     ledger.set_meta(f"open:{sink.identity}", "")
 
 
-def settle(ledger: Ledger, sink: Sink) -> None:
-    """Make good what a kill left: changes under way, and bytes without a receipt."""
+def settle(ledger: Ledger, sink: Sink) -> list[str]:
+    """Make good what a kill left: changes under way, and bytes without a receipt. Returns what a
+    person should know.
+    """
     _settle_intents(ledger, sink)
     last = ledger.meta(f"open:{sink.identity}")
     if last:
         _recover(ledger, sink, int(last))
         closed(ledger, sink)
-    clear(ledger, sink)
+    return refusals(clear(ledger, sink))
 
 
 def _recover(ledger: Ledger, sink: Sink, last: int) -> None:

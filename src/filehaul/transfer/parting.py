@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from ..ledger import Gone, Ledger
-from ..names import folded, in_trash
+from ..names import in_trash
 from ..sink import Sink
 from .batch import Point
-from .clearing import clear
+from .clearing import clear, left_alone, refusals
 
 
 def part(
@@ -22,24 +22,28 @@ def part(
     sink: Sink,
     resource: str,
     trash: datetime | None,
+    warnings: list[str],
     point: Point = lambda _name: None,
 ) -> int:
     """Let go of all that may go of a resource; how many files.
 
     ``trash``: when this run began, which names its folder in the trash; None: the bytes are
-    removed. ``point`` is told ``parted``: the ledger knows, and the bytes are still there.
+    removed. ``warnings``: what was found is added. ``point`` is told ``parted``: the ledger knows,
+    and the bytes are still there.
     """
-    count, folder = 0, None if trash is None else trash.strftime("%Y-%m-%dT%H-%M-%S.%fZ")
+    count, stay = 0, {}
+    folder = None if trash is None else trash.strftime("%Y-%m-%dT%H-%M-%S.%fZ")
     for batch in ledger.places.gone(resource, sink.identity):
         rows = _rows(ledger, sink, batch, folder)
         with ledger.transaction():
             ledger.places.part(sink.identity, resource, [one.key for one in batch], rows)
         point("parted")
-        clear(ledger, sink)
+        stay.update(clear(ledger, sink, trashed={target for target, _ in rows}))
         count += len(batch)
     if count:
         sink.flush()
-    return count
+    warnings += refusals(stay)
+    return count - len(stay)
 
 
 def _rows(
@@ -48,11 +52,5 @@ def _rows(
     """Which paths are left, and where their bytes go. Not those that a disk which ignores case
     takes for another file's.
     """
-    keys = {folded(one.target) for one in batch}
-    owners = ledger.places.paths(sink.identity, keys)
-    rows: list[tuple[str, str | None]] = []
-    for one in batch:
-        other = owners.get(folded(one.target), one.target)
-        if other == one.target or not sink.same(other, one.target):
-            rows.append((one.target, None if folder is None else in_trash(one.target, folder)))
-    return rows
+    targets = left_alone(ledger, sink, [one.target for one in batch])
+    return [(one, None if folder is None else in_trash(one, folder)) for one in targets]
