@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +192,40 @@ def test_check_names_fields_that_lead_nowhere(tmp_path: Path) -> None:
         told = [row["text"] for row in lines(ask("check", config, "--json"))]
     assert "suspicious: no record of the page has 'sise'; size stays null" in told
     assert "suspicious: no record of the page has 'm'; checksum stays null" in told
+
+
+@pytest.mark.parametrize(
+    ("layout", "said"),
+    [
+        ("{file_idd}-{ownr}/{path}", ["{file_idd} 'file_id'", "{ownr} 'owner'"]),
+        ("{parent.nam}/{zzz}-{id}", ["{parent.nam} 'parent.name'", "{zzz}"]),
+        ("{modifed_at:%Y/%m}/{file_id}", ["{modifed_at} 'modified_at'"]),
+        ("{name:%Y}/{mime_type}-{file_id}", ["{name}", "{mime_type}"]),
+        ("{modified_at:%Y}/{parent.name}/{parentKind}-{file_id}", []),
+    ],
+)
+@pytest.mark.usefixtures("secret")
+def test_check_names_columns_that_the_layout_does_not_find(
+    tmp_path: Path, layout: str, said: list[str]
+) -> None:
+    """A misspelt column in a template is told, with the right one; so is one that is no time."""
+    extra = {"parent": {"name": "inbox"}, "parentKind": "folder", "mime_type": None}
+    with FakeVendor([replace(FILES[0], extra=extra)], client_secret=SECRET) as vendor:
+        config = write_config(tmp_path, vendor)
+        text = yaml.safe_load(config.read_text("utf-8"))
+        text["resources"][0]["content"]["layout"] = layout
+        config.write_text(yaml.safe_dump(text), "utf-8")
+        told = [
+            row["text"]
+            for row in lines(ask("check", config, "--json"))
+            if row.get("what") == "layout files"
+        ]
+    wanted = []
+    for one in said:
+        column, _, near = one.partition(" ")
+        text = f"suspicious: {column} is empty for every file of the page"
+        wanted.append(text + f": did you mean {near}?" if near else text)
+    assert told == wanted
 
 
 @pytest.mark.usefixtures("secret")

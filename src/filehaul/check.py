@@ -17,6 +17,7 @@ from .errors import FilehaulError, VendorError
 from .fields import NEUTRAL_TYPES, Rows, Shape, roles_of
 from .http import Http, Wait
 from .json_text import loads
+from .layouts import blanks
 from .listing import Listing, Walk, full_lister, request
 from .load import examined
 from .models import Page, Task
@@ -129,13 +130,7 @@ def _resource(http: Http, config: Config, resource: Resource) -> Iterator[Findin
         yield _failed(what, problem)
         return
     yield Finding(what, f"one page: {page.size} record(s) from {redact(page.url)}")
-    block = resource.endpoint.paginator or config.client.paginator
-    if block is not None and block.type == "offset" and page.size > _FEW:
-        yield Finding(
-            what,
-            f"suspicious: {page.size} records came where {_FEW} were asked for: does the vendor"
-            f" know {block.limit_param!r} and {block.offset_param!r}?",
-        )
+    yield from _too_many(config, resource, page)
     if resource.walk is not None and first.records:
         yield Finding(what, _folders(resource, first))
         if all(FolderMarks(resource).is_folder(record) for record in page.records):
@@ -148,35 +143,65 @@ def _resource(http: Http, config: Config, resource: Resource) -> Iterator[Findin
     shape = Shape(resource, str)
     shape.keyed(rows, records, 1, page.folder)
     if not rows.records:
-        if page.records:
-            reason = rows.rejects[0].reason
-            yield _failed(
-                what,
-                VendorError(
-                    f"no record has a usable key: {reason}",
-                    where=rows.rejects[0].value,
-                    hint="check primary_key and fields.file_id",
-                ),
-            )
-        else:
-            yield Finding(what, "the page is empty: nothing more can be checked")
+        yield _nothing(what, rows, page)
         return
     shape.table(rows)
+    yield from _fields(resource, rows)
+    if resource.content is not None:
+        yield from _layout(resource, rows)
+        yield from _content(http, config, resource, rows, page)
+
+
+def _too_many(config: Config, resource: Resource, page: Page) -> Iterator[Finding]:
+    """A vendor that knows the paginator's parameters gives no more than was asked for."""
+    block = resource.endpoint.paginator or config.client.paginator
+    if block is not None and block.type == "offset" and page.size > _FEW:
+        yield Finding(
+            f"listing {resource.name}",
+            f"suspicious: {page.size} records came where {_FEW} were asked for: does the vendor"
+            f" know {block.limit_param!r} and {block.offset_param!r}?",
+        )
+
+
+def _nothing(what: str, rows: Rows, page: Page) -> Finding:
+    """Why there are no rows: no records, or none with a key."""
+    if not page.records:
+        return Finding(what, "the page is empty: nothing more can be checked")
+    reject = rows.rejects[0]
+    problem = VendorError(
+        f"no record has a usable key: {reject.reason}",
+        where=reject.value,
+        hint="check primary_key and fields.file_id",
+    )
+    return _failed(what, problem)
+
+
+def _fields(resource: Resource, rows: Rows) -> Iterator[Finding]:
+    """Which of the vendor's fields are taken for what, and those that do not fit."""
+    what = f"fields {resource.name}"
     roles = roles_of(resource, rows.records[0])
     chosen = ", ".join(f"{role}: {path}" for role, path in roles.chosen.items())
-    yield Finding(f"fields {resource.name}", chosen or "no usual names; every column is kept")
+    yield Finding(what, chosen or "no usual names; every column is kept")
     for column, path in _nowhere(resource, rows):
-        yield Finding(
-            f"fields {resource.name}",
-            f"suspicious: no record of the page has {path!r}; {column} stays null",
-        )
+        yield Finding(what, f"suspicious: no record of the page has {path!r}; {column} stays null")
     for reject in rows.rejects[:5]:
+        yield Finding(what, f"suspicious: {reject.field} is {reject.value!r}: {reject.reason}")
+
+
+def _layout(resource: Resource, rows: Rows) -> Iterator[Finding]:
+    """Columns of a template that would leave a gap in the name of every file."""
+    roles = roles_of(resource, rows.records[0])
+    files = [
+        (roles.file(key, record, rows.folder(number)), record)
+        for number, (key, record) in enumerate(zip(rows.keys, rows.records))
+        if roles.is_file(record)
+    ]
+    for column, near in dict(blanks(resource, files) if files else ()).items():
         yield Finding(
-            f"fields {resource.name}",
-            f"suspicious: {reject.field} is {reject.value!r}: {reject.reason}",
+            f"layout {resource.name}",
+            f"suspicious: {{{column}}} is empty for every file of the page"
+            + (f": did you mean {near!r}?" if near else ""),
         )
-    if resource.content is not None:
-        yield from _content(http, config, resource, rows, page)
 
 
 def _folders(resource: Resource, page: Page) -> str:

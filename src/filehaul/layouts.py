@@ -6,12 +6,13 @@ another question (`filehaul.claims`): another one may have it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
 from .config import Resource
-from .config.layout import BY_HASH, BY_ID, BY_PATH, PATH, Piece, segments
+from .config.base import nearest, spelled
+from .config.layout import BY_HASH, BY_ID, BY_PATH, LAYOUTS, PATH, Piece, segments
 from .config.model import FieldSource
 from .fields.braces import in_braces
 from .fields.codecs import CODECS, UnfitError, text, timestamp
@@ -102,6 +103,37 @@ def _text(resource: Resource, piece: Piece) -> _Text:
         return literal if value is None else literal + text(value)
 
     return of_column
+
+
+def blanks(
+    resource: Resource, files: Sequence[tuple[File, Record]]
+) -> Iterator[tuple[str, str | None]]:
+    """Columns of the layout's template that say nothing for any of these files, each with the
+    name that was probably meant: None where no record has one like it.
+    """
+    assert resource.content is not None
+    layout = resource.content.layout
+    pieces = [] if layout in LAYOUTS else [one for some in segments(layout) for one in some]
+    for piece in pieces:
+        if piece.column is None or piece.column == PATH:
+            continue
+        says = _text(resource, piece._replace(literal=""))
+        if not any(says(file, record) for file, record in files):
+            yield piece.column, _meant(resource, piece.column, [record for _, record in files])
+
+
+def _meant(resource: Resource, column: str, records: Sequence[Record]) -> str | None:
+    """The name that is most like one that is in no record; of what lies deeper one level."""
+    place = in_braces(resource, column)
+    is_known = resource.fields is not None or column in _KNOWN
+    if is_known or any(place.get(record) is not MISSING for record in records):
+        return None
+    names = {PATH, *_KNOWN}
+    for record in records:
+        names |= {spelled(name) for name in record if name.strip()}
+        for name, value in record.items():
+            names |= {f"{name}.{inner}" for inner in value} if isinstance(value, dict) else set()
+    return nearest(column, sorted(names))
 
 
 def _written(moment: datetime, form: str) -> str:
