@@ -305,38 +305,14 @@ class Catalogist:
     # -- the end ---------------------------------------------------------------------------
 
     def _ended(self, error: FilehaulError | None) -> Listed:
-        unique = (
-            self.ledger.files.unique(self.resource.name, self.number)
-            if self.compares
-            else self.rows
-        )
-        why_not = self.listing.doubt
+        """Sum the listing up, note it, and settle what it says of changes and deletes."""
+        unique = self.rows
+        if self.compares:
+            unique = self.ledger.files.unique(self.resource.name, self.number)
         unlike = None
         if self.increment is None or self.increment.is_full:
             unlike = unlike_total(self.listing, unique + self.rejected_rows)
-        # What this listing did not see, a feed from its token on would never tell of.
-        token = None
-        if error is None and unlike is None:
-            token = self.told.offer(self.listing, self.number)
-        if error is not None:
-            why_not = redact(error.message)
-        elif self.rejected_rows:
-            why_not = f"{self.rejected_rows} records had no usable key"
-        elif why_not is None:
-            why_not = unlike
-        summary = ListingSummary(
-            listing_id=self.listing_id,
-            resource=self.resource.name,
-            started_at=self.started,
-            finished_at=datetime.now(timezone.utc),
-            pages=self.listing.pages,
-            rows=self.listing.rows,
-            unique_keys=unique,
-            complete=why_not is None,
-            how=self._how(unique) if error is None else "stopped",
-            why_not=why_not,
-            change_token=token,
-        )
+        summary = self._summary(error, unique, unlike)
         self.ledger.end_listing(self.number, summary)
         ended = error is None and self.listing.doubt is None
         if ended and self.increment is not None and (unlike is None or self.increment.appends):
@@ -361,6 +337,33 @@ class Catalogist:
             deletes,
             self.is_full,
             self._loads(error, ended),
+        )
+
+    def _summary(
+        self, error: FilehaulError | None, unique: int, unlike: str | None
+    ) -> ListingSummary:
+        """``unique``: how many keys came. ``unlike``: that the vendor's total is another."""
+        # What this listing did not see, a feed from its token on would never tell of.
+        token = None
+        if error is None and unlike is None:
+            token = self.told.offer(self.listing, self.number)
+        why_not = unlike if self.listing.doubt is None else self.listing.doubt
+        if error is not None:
+            why_not = redact(error.message)
+        elif self.rejected_rows:
+            why_not = f"{self.rejected_rows} records had no usable key"
+        return ListingSummary(
+            listing_id=self.listing_id,
+            resource=self.resource.name,
+            started_at=self.started,
+            finished_at=datetime.now(timezone.utc),
+            pages=self.listing.pages,
+            rows=self.listing.rows,
+            unique_keys=unique,
+            complete=why_not is None,
+            how=self._how(unique) if error is None else "stopped",
+            why_not=why_not,
+            change_token=token,
         )
 
     def _how(self, unique: int) -> str:

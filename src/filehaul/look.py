@@ -14,7 +14,7 @@ from .config import Config, Resource, load_config
 from .connect import connect
 from .fields import Rows, Shape, roles_of
 from .http import Wait
-from .ledger import Ledger
+from .ledger import Ledger, Window
 from .listing import lister
 from .models import Action, File
 from .own_ledger import state_path
@@ -64,46 +64,49 @@ def plan(
         with Ledger.open(copy) as ledger, connect(loaded, waiting=waiting) as http:
             amend(ledger, loaded)
             for resource in loaded.resources:
-                if not resource.selected:
-                    continue
-                catalogist = Catalogist(loaded, resource, http, ledger, str)
-                catalogist.spool.folder = Path(folder) / "spool"
-                listed = catalogist.run()
-                listed.catalogue.spool.remove()
-                if listed.error is not None:
-                    raise listed.error
-                yield from _gone(listed, ledger)
-                sink = identity_of(loaded)
-                yield from _parting(resource, ledger, sink)
-                if sink is None or resource.content is None:
-                    continue
-                window = Selection(resource, catalogist.started).window
-                since = listed.number if listed.is_full else 0
-                planner = Planner(
-                    loaded,
-                    resource,
-                    ledger,
-                    sink,
-                    listed.number,
-                    listed.summary.complete and listed.is_full,
-                    since=since,
-                    window=window,
-                )
-                for decision in planner.decisions():
-                    file = decision.task.file
-                    yield Action(
-                        decision.action,
-                        decision.reason,
-                        resource.name,
-                        file.file_id,
-                        file.size,
-                        decision.task.target or None,
-                    )
-                for file_id, size, key in ledger.transfers.unselected(
-                    resource.name, since, sink, window
-                ):
-                    reason = f"not selected ({key})"
-                    yield Action("skip", reason, resource.name, file_id, size, None)
+                if resource.selected:
+                    catalogist = Catalogist(loaded, resource, http, ledger, str)
+                    catalogist.spool.folder = Path(folder) / "spool"
+                    yield from _of_resource(loaded, catalogist)
+
+
+def _of_resource(config: Config, catalogist: Catalogist) -> Iterator[Action]:
+    """What becomes of the rows and the bytes of one resource. Raises what ends its listing."""
+    resource, ledger = catalogist.resource, catalogist.ledger
+    listed = catalogist.run()
+    listed.catalogue.spool.remove()
+    if listed.error is not None:
+        raise listed.error
+    yield from _gone(listed, ledger)
+    sink = identity_of(config)
+    yield from _parting(resource, ledger, sink)
+    if sink is not None and resource.content is not None:
+        window = Selection(resource, catalogist.started).window
+        yield from _transfers(config, listed, ledger, sink, window)
+
+
+def _transfers(
+    config: Config, listed: Listed, ledger: Ledger, sink: str, window: Window
+) -> Iterator[Action]:
+    """What becomes of each file's bytes; at last of those that are not selected."""
+    resource = listed.catalogue.resource
+    since = listed.number if listed.is_full else 0
+    planner = Planner(
+        config,
+        resource,
+        ledger,
+        sink,
+        listed.number,
+        listed.summary.complete and listed.is_full,
+        since=since,
+        window=window,
+    )
+    for decision in planner.decisions():
+        file, target = decision.task.file, decision.task.target or None
+        action, reason = decision.action, decision.reason
+        yield Action(action, reason, resource.name, file.file_id, file.size, target)
+    for file_id, size, key in ledger.transfers.unselected(resource.name, since, sink, window):
+        yield Action("skip", f"not selected ({key})", resource.name, file_id, size, None)
 
 
 def _gone(listed: Listed, ledger: Ledger) -> Iterator[Action]:

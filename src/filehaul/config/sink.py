@@ -100,6 +100,16 @@ def _address(scheme: str, url: str, options: Mapping[str, Any], where: str) -> A
         )
     rest = url[len(scheme) + 1 :]
     bucket, _, prefix = rest.lstrip("/").partition("/")
+    prefix = prefix.removesuffix("/")
+    _check_bucket(scheme, rest, bucket, where)
+    _check_prefix(prefix, f"{scheme}://{bucket}", where)
+    address = Address(scheme, bucket, prefix, dict(options))  # type: ignore[arg-type]
+    _check_options(address, where)
+    return address
+
+
+def _check_bucket(scheme: str, rest: str, bucket: str, where: str) -> None:
+    """Raises ConfigError where the name is missing, or none. ``rest``: all after the scheme."""
     what = "container" if scheme == "az" else "bucket"
     if not rest.startswith("//") or rest.startswith("///") or not bucket:
         raise ConfigError(
@@ -119,14 +129,17 @@ def _address(scheme: str, url: str, options: Mapping[str, Any], where: str) -> A
             where=where,
             hint=f"letters, digits, dots and hyphens: {scheme}://{what}/prefix",
         )
-    prefix = prefix.removesuffix("/")
+
+
+def _check_prefix(prefix: str, bucket: str, where: str) -> None:
+    """Raises ConfigError where files' paths cannot follow it. ``bucket``: its address."""
     segments = prefix.split("/") if prefix else []
     if any(one in ("", ".", "..") or re.search(r"[\x00-\x1f\x7f\\?#]", one) for one in segments):
         raise ConfigError(
             "the sink's prefix cannot be one: a segment is empty, . or .., or holds \\, ?, # or a "
             "control character",
             where=where,
-            hint=f"plain names between single slashes: {scheme}://{bucket}/lake/acme",
+            hint=f"plain names between single slashes: {bucket}/lake/acme",
         )
     if len(prefix.encode()) > 512:
         raise ConfigError(
@@ -140,9 +153,6 @@ def _address(scheme: str, url: str, options: Mapping[str, Any], where: str) -> A
             where=where,
             hint="name another prefix",
         )
-    address = Address(scheme, bucket, prefix, dict(options))  # type: ignore[arg-type]
-    _check_options(address, where)
-    return address
 
 
 def _check_options(address: Address, where: str) -> None:
