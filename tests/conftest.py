@@ -26,7 +26,7 @@ from servers import (
     weed_store,
 )
 
-# Whoever starts us in the background has SIGINT ignored, and then so would every test that sends it.
+# Whoever is started in the background has SIGINT ignored, and so would the tests that send it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -16,13 +16,13 @@ import pytest
 from config_dicts import config
 from filehaul.config import Address, load_config
 from filehaul.errors import ConfigError, CredentialsError, SinkError
-from filehaul.status import status
 from filehaul.redact import redact
 from filehaul.sink import Bucket, RefusedError, identity_of, sink_of
 from filehaul.sink.bucket.names import Names
 from filehaul.sink.bucket.sigv4 import Keys, signed
 from filehaul.sink.bucket.store import settings_of
 from filehaul.sink.bucket.trouble import told
+from filehaul.status import status
 from moody_store import MoodyStore
 
 CLOUDS = ("AWS_", "AZURE_", "GOOGLE_")
