@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from . import plain
 from .figures import Line, Table, lines
@@ -68,7 +68,7 @@ def measure(work: Work, rounds: int, dlt_rounds: int) -> Table:
         title=f"List and load: {work.title}",
         lines=lines(contenders, runs),
         by={"seconds": "whole process"},
-        against={"dlt": 10.0},
+        against={"dlt": 15.0 if work.latency else 10.0},
         notes=_notes(work),
         columns={"listing, pages/s": _rate},
     )
@@ -121,16 +121,23 @@ def vendor(work: Work) -> Iterator[Serving]:
 def _contenders(work: Work, url: str, dlt_rounds: int) -> list[Contender]:
     check = whole(work)
 
-    def sync(folder: Path) -> Sequence[str]:
-        config = {"name": "bench", **plain.config(url, work.concurrency)}
-        return [filehaul(), "sync", str(write_json(folder / "bench.yaml", config)), "--json"]
+    def sync(deletes: str) -> Callable[[Path], Sequence[str]]:
+        def command(folder: Path) -> Sequence[str]:
+            config: dict[str, Any] = {"name": "bench", **plain.config(url, work.concurrency)}
+            config["resources"][0]["deletes"] = deletes
+            return [filehaul(), "sync", str(write_json(folder / "bench.yaml", config)), "--json"]
+
+        return command
 
     def pipeline(engine: str) -> Callable[[Path], Sequence[str]]:
         end = [engine, url, str(work.concurrency)]
         return lambda _folder: [sys.executable, "-m", "bench.plain", *end]
 
     return [
-        Contender("filehaul", "filehaul sync", sync, check, _listing_rate),
+        Contender("filehaul", "filehaul sync, deletes: none", sync("none"), check, _listing_rate),
+        Contender(
+            "filehaul, tombstones", "filehaul sync, tombstones", sync("soft"), check, _listing_rate
+        ),
         Contender(
             "filehaul in a dlt pipeline",
             "pipeline.run(filehaul.rest_api_source(…))",
