@@ -322,7 +322,8 @@ class _Run:
             raise UsageError(
                 f"no file is known by {', '.join(map(repr, unknown))}",
                 where="--only",
-                hint="a file's id, or a glob of its name or path: filehaul ls has both",
+                hint="a file's id or name (filehaul ls), its path in the sink (filehaul plan), "
+                "or a glob of the last two",
             )
 
     def _count(self, one: ResourceReport, resource: Resource, receipt: Receipt) -> None:
