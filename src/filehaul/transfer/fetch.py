@@ -30,7 +30,6 @@ from .relief import Relief, partial_name
 from .turns import Turns
 
 _PATIENCE = 0.1  # seconds between two looks at what only others are at work on
-_LANDINGS = 8  # from one such look to the next while there is work of our own
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,6 @@ class Transfers:
         self._noted: dict[str, Partial] = {}
         self._noted_at = time.monotonic()
         self._relief = relief or Relief(http)
-        self._landings = 0
 
     def run(self, planner: Planner) -> None:
         """All that is to do. Raises SinkError, CredentialsError, TemporaryError, Cancelled where
@@ -112,7 +110,7 @@ class Transfers:
 
     def tick(self) -> None:
         """Write down what is due. To be called often, also while no file ends."""
-        if self._relief.outstanding:
+        if self._relief.is_due:
             self._take_in()
         self.batch.tick()
         if time.monotonic() - self._noted_at >= INTERVAL:
@@ -267,10 +265,7 @@ class Transfers:
     # -- from results to receipts ----------------------------------------------------------
 
     def _landed(self, result: Result) -> None:
-        self._landings += 1
-        if self._landings % _LANDINGS == 0:
-            self._relief.look(self._landings)
-            self._take_in()
+        self._relief.look()
         errand: _Errand | Part = result.request.context
         if isinstance(errand, Part):
             errand.file.landed(result.error, result.attempts)

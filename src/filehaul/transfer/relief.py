@@ -14,6 +14,8 @@ from ..sink import Folder, Sink
 _LOOK = 256  # landings from one look at the clocks to the next
 _BUSY = 0.7  # of a processor: above it, there is no waiting left to be made use of
 _WORTH = 2000  # files left to do: for fewer the others would come too late
+# Seconds from one poll to the next. Each sends what waits: more often, and batches are of one.
+_PAUSE = 0.002
 _MOST_MEMBERS = 3  # what they do is decided and written down here: more would wait for that
 _LEAST_IN_FLIGHT = 4
 
@@ -43,13 +45,17 @@ class Relief:
         self.members = min(_MOST_MEMBERS, (most or os.cpu_count() or 1) - 1)
         self.own_limit = http.settings.concurrency + 1
         self._crew: Crew | None = None
+        self._landings = 0
+        self._polled = 0.0
         self._clocks = (time.monotonic(), time.thread_time())
 
     # -- is it worth it? -------------------------------------------------------------------
 
-    def look(self, landings: int) -> None:
-        """So many files have landed: is this process busy all the time?"""
-        if landings % _LOOK or self._crew is not None or not self._may_help(landings):
+    def look(self) -> None:
+        """One more file has landed: is this process busy all the time?"""
+        self.left -= 1
+        self._landings += 1
+        if self._landings % _LOOK or self._crew is not None or not self._may_help():
             return
         clocks = (time.monotonic(), time.thread_time())
         passed, worked = (now - then for now, then in zip(clocks, self._clocks))
@@ -57,12 +63,12 @@ class Relief:
         if worked > _BUSY * passed:
             self._call()
 
-    def _may_help(self, landings: int) -> bool:
+    def _may_help(self) -> bool:
         settings = self.http.settings
         return (
             isinstance(self.sink, Folder)
             and self.members > 0
-            and self.left - landings >= _WORTH
+            and self.left >= _WORTH
             and settings.concurrency >= _LEAST_IN_FLIGHT
             and settings.requests_per_second is None
             and settings.bandwidth is None
@@ -96,9 +102,16 @@ class Relief:
         crew.put(Errand(task, partial_name(task.file), commits=not task.replaces))
         return True
 
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to `poll`."""
+        return self._crew is not None and time.monotonic() - self._polled >= _PAUSE
+
     def poll(self, wait: float = 0.0) -> list[Outcome]:
         """What they have done, after at most so many seconds."""
-        return [] if self._crew is None else self._crew.poll(wait)
+        found = [] if self._crew is None else self._crew.poll(wait)
+        self._polled = time.monotonic()
+        return found
 
     def close(self) -> list[Outcome]:
         """End them; what they have done meanwhile."""
