@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from . import tree
+from . import transfer, tree
 from .figures import Table, lines
-from .measure import MEBI, BenchError, Contender, filehaul, interleaved, say, scratch, write_json
+from .measure import MEBI, BenchError, Contender, filehaul, interleaved, say, scratch
 from .web import Web, nginx
 
 RATE = 50  # MiB a second and connection: bench.web
@@ -33,42 +32,18 @@ def measure(size: int) -> Table:
     )
 
 
-def _sync(web: Web, size: int, ranges: int) -> Contender:
-    content: dict[str, Any] = {"path": "/capped/{file_name}"}
-    if ranges > 1:
-        content["ranges"] = ranges
-    config = {
-        "name": "bench",
-        "client": {"base_url": web.url(), "limits": {"concurrency": RANGES}},
-        "resources": [
-            {
-                "name": "files",
-                "primary_key": "file_id",
-                "write_disposition": "merge",
-                "endpoint": {
-                    "path": "/v1/capped",
-                    "data_selector": "files",
-                    "paginator": {"type": "offset", "limit": tree.PAGE},
-                },
-                "fields": {
-                    "file_id": "id",
-                    "file_name": "name",
-                    "size": "size",
-                    "checksum": {"sha256": "sha256"},
-                },
-                "content": content,
-            }
-        ],
-        "sink": "out",
-    }
+def _sync(web: Web, size: int, count: int) -> Contender:
+    work = transfer.Work("capped", 1, size)
 
     def command(folder: Path) -> Sequence[str]:
-        return [filehaul(), "sync", str(write_json(folder / "bench.yaml", config)), "--json"]
+        more = {"ranges": count} if count > 1 else {}
+        path = transfer.write_config(work, web, RANGES, folder, **more)
+        return [filehaul(), "sync", str(path), "--json"]
 
     def check(folder: Path) -> None:
         found = [path.stat().st_size for path in (folder / "out").glob("*.bin")]
         if found != [size]:
             raise BenchError(f"files of {found} bytes arrived")
 
-    tool = "filehaul" if ranges > 1 else "one connection"
-    return Contender(tool, f"filehaul sync, ranges: {ranges}", command, check)
+    tool = "filehaul" if count > 1 else "one connection"
+    return Contender(tool, f"filehaul sync, ranges: {count}", command, check)

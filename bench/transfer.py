@@ -148,8 +148,8 @@ def _contender(work: Work, web: Web, tool: str, name: str, command: Command) -> 
     return Contender(tool, name, prepared, _whole(work), _transfer_of(work, web))
 
 
-def write_config(work: Work, web: Web, concurrency: int, folder: Path) -> Path:
-    """filehaul's config for this work, in this folder."""
+def write_config(work: Work, web: Web, concurrency: int, folder: Path, **content: object) -> Path:
+    """filehaul's config for this work, in this folder. ``content``: more keys of that block."""
     config = {
         "name": "bench",
         "client": {
@@ -174,7 +174,7 @@ def write_config(work: Work, web: Web, concurrency: int, folder: Path) -> Path:
                     "modified_at": "modified_at",
                     "checksum": {"sha256": "sha256"},
                 },
-                "content": {"path": f"/{work.folder}/{{file_name}}"},
+                "content": {"path": f"/{work.folder}/{{file_name}}", **content},
             }
         ],
         "sink": "out",

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-import filehaul
 from filehaul.sink.bucket.sigv4 import Keys, signed
 from filehaul.testing import FakeFile, FakeVendor
 from hauling import config_for, contents, haul, ledger_rows, numbers
+from killing import environment
 from moody_store import MoodyStore
 from servers import Store
 from servers.running import ask
@@ -49,14 +49,13 @@ def kill(name):
 haul(json.loads(sys.argv[1]), watch=Watch(point=kill))
 """
 KILLS = 12
-PLACES = (Path(__file__).parent, Path(filehaul.__file__).parents[1])
 
 
 def start(script: str, config: dict[str, Any], *more: str) -> subprocess.Popen[bytes]:
     """A run in a process of its own."""
     return subprocess.Popen(
         [sys.executable, "-c", script, json.dumps(config), *more],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, PLACES))},
+        env=environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )

@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 import yaml
 
-import filehaul
 from filehaul.testing import FakeFile, FakeVendor, Fault
 from hauling import (
     NoDestination,
@@ -30,6 +29,7 @@ from hauling import (
     rows_of,
     sink_files,
 )
+from killing import environment
 
 pytestmark = pytest.mark.slow
 SYNC = [sys.executable, "-m", "filehaul", "sync", "acme.yaml"]
@@ -248,7 +248,6 @@ def kill(name):
         os.kill(os.getpid(), signal.SIGKILL)
 haul(config, watch=spine.Watch(point=kill))
 """
-PLACES = (Path(__file__).parent, Path(filehaul.__file__).parents[1])
 NEVER = {("new", "intended"), ("changed and moved", "intended"), ("moved", "verified")}
 WAYS = {
     "new": lambda file: file,
@@ -289,7 +288,7 @@ def test_killed_at_a_point(
     arguments = [sys.executable, "-c", AT_A_POINT, json.dumps(config), point, str(call)]
     done = subprocess.run(
         arguments,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, PLACES))},
+        env=environment(),
         capture_output=True,
         check=False,
     )

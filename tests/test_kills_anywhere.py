@@ -2,64 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
-import signal
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-import filehaul
-from filehaul.testing import FakeFile, FakeVendor
+from filehaul.testing import FakeVendor
 from hauling import NoDestination, config_for, haul, ledger_rows, sink_files
+from killing import killed, put
 
-# Kills itself before the n-th SQL statement, rename, removal or new folder.
-AT_A_STEP = """
-import json, os, signal, sys
-from filehaul import spine
-from filehaul.ledger import store
-from hauling import NoDestination, haul
-config, last = json.loads(sys.argv[1]), int(sys.argv[2])
-spine.Destination = NoDestination
-steps = [0]
-def step(*_):
-    steps[0] += 1
-    if steps[0] == last:
-        os.kill(os.getpid(), signal.SIGKILL)
-prepare = store.Ledger._prepare
-def traced(ledger, durable):
-    prepare(ledger, durable)
-    ledger.db.set_trace_callback(step)
-store.Ledger._prepare = traced
-changes = {"os.rename", "os.remove", "os.mkdir", "os.rmdir"}
-sys.addaudithook(lambda event, _: step() if event in changes else None)
-haul(config)
-"""
 NAMES = ["a", "b", "A", "a/x", "b/x", "b/y", "c/d/e", "c", "a/x/y"]
 ROUNDS = 6
-PLACES = (Path(__file__).parent, Path(filehaul.__file__).parents[1])
-
-
-def killed(config: dict[str, Any], step: int) -> bool:
-    """A sync that may not live to its end; whether it did not."""
-    done = subprocess.run(
-        [sys.executable, "-c", AT_A_STEP, json.dumps(config), str(step)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, PLACES))},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr
-    return done.returncode != 0
-
-
-def put(vendor: FakeVendor, file_id: str, path: str, content: Any) -> None:
-    """A file at this path."""
-    vendor.put(FakeFile(file_id, path.rpartition("/")[2], path, content))
 
 
 def mix_up(vendor: FakeVendor, rng: random.Random, number: int) -> None:

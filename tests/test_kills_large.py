@@ -15,13 +15,12 @@ from typing import Any
 
 import pytest
 
-import filehaul
 from filehaul.testing import FakeFile, FakeVendor, Fault
 from hauling import NoDestination, config_for, haul, ledger_rows, receipt_of, sink_files
+from killing import environment
 
 pytestmark = pytest.mark.slow
 CONTENT = "/v1/files/*/content"
-PLACES = (Path(__file__).parent, Path(filehaul.__file__).parents[1])
 SIZE = 6_000_000
 KILLS = int(os.environ.get("FILEHAUL_KILLS", "7"))
 # Parts, pieces and the time between two notes are small: a kill meets all of them.
@@ -54,7 +53,7 @@ def start(config: dict[str, Any], point: str = "") -> subprocess.Popen[str]:
     """A sync in a process of its own."""
     return subprocess.Popen(
         [sys.executable, "-c", RUN, json.dumps(config), point],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, PLACES))},
+        env=environment(),
         stderr=subprocess.PIPE,
         text=True,
     )

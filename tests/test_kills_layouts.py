@@ -2,45 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import re
-import signal
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from filehaul.testing import FakeFile, FakeVendor
+from filehaul.testing import FakeVendor
 from hauling import Confirms, config_for, haul, ledger_rows, sink_files
-from test_kills_anywhere import AT_A_STEP, PLACES
+from killing import AT_A_STEP, killed, put
 
 LAYOUTS = ["by_path", "by_id", "by_hash", "by_hash", "{size}/{path}"]
 NAMES = ["a", "b", "A", "a/x", "b/x", "c/d/e", "c"]
 TRASH = re.compile(r"\.filehaul/trash/[^/]+/")
 SCRIPT = AT_A_STEP.replace("NoDestination", "Confirms")
 ROUNDS = 6
-
-
-def killed(config: dict[str, Any], step: int) -> bool:
-    """A sync that may not live to its end; whether it did not."""
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, json.dumps(config), str(step)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, PLACES))},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr
-    return done.returncode != 0
-
-
-def put(vendor: FakeVendor, file_id: str, path: str, content: bytes) -> None:
-    """A file at this path."""
-    vendor.put(FakeFile(file_id, path.rpartition("/")[2], path, content))
 
 
 def mix_up(vendor: FakeVendor, rng: random.Random, number: int) -> None:
@@ -98,7 +75,7 @@ def test_killed_before_any_step(
             content = {"path": "/v1/files/{file_id}/content", "layout": rng.choice(LAYOUTS)}
             config = config_for(vendor, on_delete=on_delete, content=content)
             for _ in range(rng.choice([1, 1, 2])):
-                kills += killed(config, rng.randrange(5, 250))
+                kills += killed(config, rng.randrange(5, 250), SCRIPT)
                 if rng.random() < 0.3:  # the vendor does not wait for us
                     file = vendor.files[rng.choice(list(vendor.files))]
                     assert isinstance(file.content, bytes)

@@ -25,6 +25,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+RAISED = frozenset({1, 2, 4, 5})
+"""Exit codes of what the library raises; all other errors are in what it returns."""
+
 
 class FilehaulError(Exception):
     """The root. ``message``: what happened; ``where``: key, URL or file; ``hint``: what next."""

@@ -21,7 +21,7 @@ from .config import Config, Resource, load_config
 from .config.engines import refuse_auto
 from .connect import connect
 from .deletes import accepted, settle_deletes
-from .errors import Cancelled, FilehaulError, UsageError, VendorError
+from .errors import RAISED, Cancelled, FilehaulError, UsageError, VendorError
 from .http import Clock, Http
 from .ledger import Ledger, Withheld
 from .load import Destination
@@ -39,8 +39,6 @@ from .watch import Watch, Wishes
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
-
-_RAISED = frozenset({1, 2, 4, 5})
 
 
 def sync(
@@ -61,7 +59,7 @@ def sync(
     report = run(load_config(config), watch=watch, clock=clock, **wishes)
     if report.signal is not None:
         hand_on(report.signal)
-    if report.error is not None and report.error.exit_code in _RAISED:
+    if report.error is not None and report.error.exit_code in RAISED:
         raise report.error
     return report
 
@@ -212,7 +210,7 @@ class _Run:
                 )
             if listed.error is not None:
                 self.report.error = self.report.error or listed.error
-                if listed.error.temporary or listed.error.exit_code in _RAISED:
+                if listed.error.temporary or listed.error.exit_code in RAISED:
                     break  # the others would meet the same
             elif listed.deletes.error is not None:
                 self.report.error = self.report.error or listed.deletes.error

@@ -22,7 +22,7 @@ from typing import Any
 
 from .checksums import SUPPORTED
 from .config import Config, load_config
-from .errors import Cancelled, FilehaulError, LedgerError, PartialError, UsageError
+from .errors import RAISED, Cancelled, FilehaulError, LedgerError, PartialError, UsageError
 from .http import Clock
 from .json_text import is_text
 from .ledger import Holding, Ledger
@@ -39,7 +39,6 @@ MOST_KEPT = 1000
 _READERS = 2
 _AHEAD = 64  # files that wait for a reader, or for their turn to be told
 _STRETCH = 10_000
-_RAISED = frozenset({1, 2, 4, 5})
 
 
 @dataclass(frozen=True)
@@ -145,7 +144,7 @@ def verify(
     found = run(load_config(config), repair=repair, quick=quick, watch=watch, clock=clock)
     if found.signal is not None:
         hand_on(found.signal)
-    if found.error is not None and found.error.exit_code in _RAISED:
+    if found.error is not None and found.error.exit_code in RAISED:
         raise found.error
     return found
 
