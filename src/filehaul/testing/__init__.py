@@ -18,6 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from filehaul.testing.account import Account
     from filehaul.testing.answers import RecordedRequest
     from filehaul.testing.faults import Fault
     from filehaul.testing.files import FakeFile
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from filehaul.testing.vendor import FakeVendor
 
 __all__ = [
+    "Account",
     "FakeFile",
     "FakeVendor",
     "Fault",
@@ -39,6 +41,7 @@ __all__ = [
 # Imported when first used: every pytest of everybody who has filehaul installed loads this package
 # for its fixture, and most of them never make a vendor; the others may not have pytest.
 _HOMES = {
+    "Account": "account",
     "FakeFile": "files",
     "FakeVendor": "vendor",
     "Fault": "faults",

@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
-import math
-import secrets
-import time
 from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from filehaul.testing.answers import Answer, RecordedRequest, json_answer, problem, to_json
 from filehaul.testing.changes import ChangeLog, feed_answer
 from filehaul.testing.content import content
 from filehaul.testing.files import Entry
+from filehaul.testing.gate import Gate, Refusal
 from filehaul.testing.grants import Grants
+from filehaul.testing.links import SIGNED_PREFIX, Links
 from filehaul.testing.options import Options
 from filehaul.testing.shelf import Page, Shelf
 from filehaul.testing.tree import Tree
 
 TOKEN_PATH = "/oauth/token"
-SIGNED_PREFIX = "/signed/"
 _READS = ("GET", "HEAD")
 _LINK = "/link"
 _ROWS, _TOTAL = "@@rows@@", "@@total@@"
 
 
 class Routes:
-    """The vendor's API over a shelf of files. ``signed_origin`` is where signed URLs point.
+    """The vendor's API over a shelf of files. ``origin(0)`` is its own, ``origin(-1)`` where signed
+    URLs point.
 
     Answers are asked for by one thread only.
     """
@@ -40,29 +37,34 @@ class Routes:
         options: Options,
         shelf: Shelf,
         tree: Tree,
+        changes: ChangeLog,
         grants: Grants,
-        own_origin: Callable[[], str],
-        signed_origin: Callable[[], str],
+        origin: Callable[[int], str],
     ) -> None:
-        self.changes = ChangeLog()
-        self._own_origin = own_origin
+        self.token_path = TOKEN_PATH
+        self._changes = changes
+        self._origin = origin
         self._options = options
         self._shelf = shelf
         self._tree = tree
         self._grants = grants
-        self._key = secrets.token_bytes(32)
-        self._signed_origin = signed_origin
+        self._gate = Gate(options, grants)
+        self.links = Links(options, lambda: origin(-1))
         self._files_path = f"{options.api_prefix}/files"
         self._folders_path = f"{options.api_prefix}/folders/"
         self._changes_path = f"{options.api_prefix}/changes"
         self._before, self._between, self._after = _page_parts(options)
-        self._spare, self._refilled = options.rate_limit or 0.0, time.monotonic()
         self._verbs: dict[str, Callable[[Entry, RecordedRequest], Answer]] = {
             "content": self._content,
             "export": self._export,
             "link": self._link,
             "redirect": self._redirect,
         }
+
+    def expire(self, kind: str) -> None:
+        """Change tokens given out so far are no longer good; there are no others that could be."""
+        if kind == "changes":
+            self._changes.expire()
 
     def answer(self, request: RecordedRequest) -> Answer:
         """The normal answer to a request."""
@@ -84,52 +86,21 @@ class Routes:
             return self._folder(request)
         if is_feed:
             cap = self._options.page_cap
-            return feed_answer(self.changes, request, self._changes_path, cap, self._own)
-        return self._signed(request) if is_signed else self._one_file(request)
+            return feed_answer(self._changes, request, self._changes_path, cap, self._own)
+        if is_signed:
+            return self.links.answer(request, self._shelf.find)
+        return self._one_file(request)
 
     def _own(self, target: str) -> str:
         """The address of a target at this vendor."""
-        return self._own_origin() + target
-
-    def signed_url(self, file_id: str) -> str:
-        """A URL to the content of a file that needs no token, good for ``signed_ttl`` seconds."""
-        segment = quote(file_id, safe="")
-        expires = str(math.ceil(time.time() + self._options.signed_ttl))
-        sig = self._signature(segment, expires)
-        return f"{self._signed_origin()}{SIGNED_PREFIX}{segment}?sig={sig}&expires={expires}"
+        return self._origin(0) + target
 
     def _refusal(self, request: RecordedRequest, *, ask_token: bool) -> Answer | None:
         asks_link = request.method == "POST" and request.path.endswith(_LINK)
         if request.method not in _READS and not asks_link:
             return problem(405, "method_not_allowed", "Use GET.", {"Allow": "GET, HEAD"})
-        if self._options.rate_limit and (wait := self._wait(self._options.rate_limit)):
-            told = f"More than {self._options.rate_limit:g} requests per second."
-            return problem(429, "rate_limited", told, {"Retry-After": str(math.ceil(wait))})
-        if not ask_token or self._options.auth is False:
-            return None
-        if callable(self._options.auth):
-            allowed = self._options.auth(request)
-            return None if allowed else problem(401, "unauthorized", "Not allowed.", _challenge())
-        return self._token_refusal(request.headers.get("authorization"))
-
-    def _token_refusal(self, header: str | None) -> Answer | None:
-        if header is None:
-            return problem(401, "unauthorized", "No token was sent.", _challenge())
-        scheme, _space, token = header.partition(" ")
-        if scheme.lower() == "bearer" and self._grants.is_good(token.strip()):
-            return None
-        told = "The access token is unknown or has expired."
-        return problem(401, "invalid_token", told, _challenge("invalid_token", told))
-
-    def _wait(self, rate: float) -> float:
-        """Seconds until the next request is allowed; 0 takes one of those that are."""
-        now = time.monotonic()
-        self._spare = min(max(rate, 1.0), self._spare + (now - self._refilled) * rate)
-        self._refilled = now
-        if self._spare < 1:
-            return (1 - self._spare) / rate
-        self._spare -= 1
-        return 0.0
+        refusal = self._gate.refusal(request, ask_token=ask_token)
+        return None if refusal is None else refused(refusal)
 
     def _listing(self, request: RecordedRequest) -> Answer:
         try:
@@ -190,7 +161,7 @@ class Routes:
         return content(entry, request, self._options)
 
     def _link(self, entry: Entry, _request: RecordedRequest) -> Answer:
-        url = self.signed_url(entry.file.file_id)
+        url = self.links.url(entry.file.file_id)
         return json_answer(200, {"location": url}, {"Location": url})
 
     def _export(self, entry: Entry, request: RecordedRequest) -> Answer:
@@ -200,40 +171,16 @@ class Routes:
             return problem(400, "bad_export", f"Not to be had as {kind!r}.")
         return Answer(200, {"Content-Type": kind}, made)
 
-    def expire_links(self) -> None:
-        """Signatures made so far are no longer good."""
-        self._key = secrets.token_bytes(32)
-
     def _redirect(self, entry: Entry, _request: RecordedRequest) -> Answer:
-        return Answer(302, {"Location": self.signed_url(entry.file.file_id)})
-
-    def _signed(self, request: RecordedRequest) -> Answer:
-        if "authorization" in request.headers:
-            return _s3_error(400, "InvalidArgument", "Only one auth mechanism allowed")
-        segment, query = request.path[len(SIGNED_PREFIX) :], request.query
-        expires = query.get("expires", "")
-        sig = self._signature(segment, expires).encode()
-        if not hmac.compare_digest(query.get("sig", "").encode(), sig):
-            return _s3_error(403, "SignatureDoesNotMatch", "The signature does not match")
-        if int(expires) < time.time():
-            return _s3_error(403, "AccessDenied", "Request has expired")
-        entry = self._shelf.find(unquote(segment))
-        if entry is None:
-            return _s3_error(404, "NoSuchKey", "The specified key does not exist.")
-        return content(entry, request, self._options)
-
-    def _signature(self, segment: str, expires: str) -> str:
-        return hmac.new(self._key, f"{segment}\n{expires}".encode(), hashlib.sha256).hexdigest()
+        return Answer(302, {"Location": self.links.url(entry.file.file_id)})
 
 
-def _challenge(error: str = "", description: str = "") -> dict[str, str]:
-    told = f' error="{error}", error_description="{description}"' if error else ""
-    return {"WWW-Authenticate": f'Bearer realm="fake vendor"{"," if told else ""}{told}'}
-
-
-def _s3_error(status: int, code: str, message: str) -> Answer:
-    text = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{message}</Message></Error>"
-    return Answer(status, {"Content-Type": "application/xml"}, text.encode())
+def refused(refusal: Refusal) -> Answer:
+    """A refusal in the words of the fake vendor's own API."""
+    code = {"no token": "unauthorized", "throttled": "rate_limited"}.get(refusal.why)
+    told = problem(refusal.status, code or refusal.why.replace(" ", "_"), refusal.message)
+    told.headers.update(refusal.headers)
+    return told
 
 
 def _number(query: dict[str, str], name: str, default: int, *, least: int) -> int:

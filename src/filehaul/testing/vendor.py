@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from filehaul.testing.account import Account
 from filehaul.testing.answers import Answer, RecordedRequest, problem
+from filehaul.testing.changes import ChangeLog
 from filehaul.testing.connection import Traffic
 from filehaul.testing.faults import Fault
 from filehaul.testing.files import Entry, FakeFile, RecordShape
@@ -17,11 +19,14 @@ from filehaul.testing.generated import Generated
 from filehaul.testing.grants import Client, Grants
 from filehaul.testing.journal import Journal
 from filehaul.testing.options import OptionArguments, Options
-from filehaul.testing.routes import TOKEN_PATH, Routes
+from filehaul.testing.own_files import NoFiles, OwnFiles
+from filehaul.testing.plays import MakePlay, play_of
+from filehaul.testing.routes import Routes
 from filehaul.testing.scripts import Script, Scripts
 from filehaul.testing.server import Server, listen, origin_of
-from filehaul.testing.shelf import FilesView, Shelf
-from filehaul.testing.tree import GeneratedTree, Name, PathTree
+from filehaul.testing.shelf import Shelf
+from filehaul.testing.stage import Played
+from filehaul.testing.tree import GeneratedTree, PathTree
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -31,7 +36,7 @@ if TYPE_CHECKING:
 Scan = Callable[[Mapping[str, Entry]], dict[str, Entry]]
 
 
-class FakeVendor:
+class FakeVendor(OwnFiles):
     """A vendor with these files, on ``127.0.0.1``; a context manager.
 
     It answers from ``with`` (or ``start()``) on, in a thread of its own, until the end of the
@@ -60,6 +65,9 @@ class FakeVendor:
     ...     vendor.assert_all_fired()
     ...     assert vendor.count("/v1/files") == 3
     """
+
+    _routes: Routes | Played
+    _grants: Grants
 
     def __init__(self, files: Iterable[FakeFile] = (), **options: Unpack[OptionArguments]) -> None:
         self._set_up(Options(**options), None, (0, 0, 0))
@@ -112,6 +120,28 @@ class FakeVendor:
         vendor._set_up(Options(**options), None, made, (folders, files, fan_out))
         return vendor
 
+    @classmethod
+    def playing(
+        cls,
+        play: str | MakePlay,
+        account: Account,
+        settings: Mapping[str, Any] | None = None,
+        **options: Unpack[OptionArguments],
+    ) -> Self:
+        """A vendor with the API of another one, by name or as a class of your own, over an account.
+
+        ``settings`` are the play's own (:mod:`filehaul.testing.plays`). What it has is changed by
+        ``account``; the methods here that put and remove files are not its. Of the options,
+        ``total``, ``selector``, ``record_shape`` and ``api_prefix`` mean nothing to a play.
+        """
+        vendor = cls.__new__(cls)
+        vendor._begin(Options(**options))
+        make = play_of(play) if isinstance(play, str) else play
+        grants, origin = vendor._grants, vendor._origin
+        vendor._routes = Played(make, account, dict(settings or {}), vendor.options, grants, origin)
+        vendor._shelf = vendor._paths = vendor._changes = NoFiles()
+        return vendor
+
     def _set_up(
         self,
         options: Options,
@@ -119,27 +149,27 @@ class FakeVendor:
         made: tuple[int, int, int],
         tree: tuple[int, int, int] | None = None,
     ) -> None:
+        self._begin(options)
+        shape = RecordShape(
+            self.content_url, options.checksum, bool(options.etag), options.record_shape
+        )
+        self._shelf = Shelf(shape, Generated(shape, *made), scanned)
+        self._paths = PathTree(self._shelf)
+        generated = tree and GeneratedTree(self._shelf, *tree)
+        shown = generated or self._paths
+        self._changes = ChangeLog()
+        self._routes = Routes(
+            options, self._shelf, shown, self._changes, self._grants, self._origin
+        )
+
+    def _begin(self, options: Options) -> None:
         self.options = options
         self.errors: list[Exception] = []
         self.traffic = Traffic()
         self._ports = [options.port, 0] if options.second_origin else [options.port]
         self._server: Server | None = None
-        shape = RecordShape(
-            self.content_url, options.checksum, bool(options.etag), options.record_shape
-        )
-        self._shelf = Shelf(shape, Generated(shape, *made), scanned)
         client = Client(options.client_id, options.client_secret, options.token_style)
         self._grants = Grants(client, options.token_ttl)
-        self._paths = PathTree(self._shelf)
-        generated = tree and GeneratedTree(self._shelf, *tree)
-        self._routes = Routes(
-            options,
-            self._shelf,
-            generated or self._paths,
-            self._grants,
-            lambda: self.base_url,
-            lambda: self.other_url,
-        )
         self._scripts = Scripts()
         self._journal = Journal(options.log)
 
@@ -192,7 +222,7 @@ class FakeVendor:
     @property
     def token_url(self) -> str:
         """The token endpoint."""
-        return self.base_url + TOKEN_PATH
+        return self.base_url + self._routes.token_path
 
     @property
     def client_id(self) -> str:
@@ -211,7 +241,7 @@ class FakeVendor:
 
     def signed_url(self, file_id: str) -> str:
         """A URL to a file's bytes that needs no token, at ``other_url``."""
-        return self._routes.signed_url(file_id)
+        return self._routes.links.url(file_id)
 
     def token(self) -> str:
         """A new good token, without a request."""
@@ -223,73 +253,17 @@ class FakeVendor:
 
     def expire_links(self) -> None:
         """From now on, each signed URL given out so far is answered with 403."""
-        self._routes.expire_links()
-
-    # Its files ---------------------------------------------------------------------------------
-
-    @property
-    def files(self) -> Mapping[str, FakeFile]:
-        """The files by id, in the order of the listing; a view, which follows changes."""
-        return FilesView(self._shelf)
-
-    def put(self, file: FakeFile) -> None:
-        """Add a file at the end of the listing, or replace the one of its id in its place."""
-        self._shelf.put(file)
-        self.tell_change(self._told(file.file_id))
-
-    def change_generated(self, every: int) -> None:
-        """From now on every so-manieth generated record has a ``modified_at`` a year later, its
-        bytes as before; 0: none. The change feed does not tell of it.
-        """
-        self._shelf.change_generated(every)
-
-    def remove(self, file_id: str) -> None:
-        """Take a file away; KeyError if there is none of this id."""
-        self._shelf.remove(file_id)
-        self.tell_change({"file_id": file_id, "removed": True})
-
-    def trash(self, file_id: str) -> None:
-        """Take a file out of the listing; the change feed tells of it as trashed."""
-        told = self._told(file_id)
-        self._shelf.remove(file_id)
-        told["file"]["trashed"] = True
-        self.tell_change(told)
-
-    def tell_change(self, change: Any) -> None:
-        """Put a change into the feed as it is, true or not."""
-        self._routes.changes.add(change)
+        self._routes.links.expire()
 
     def expire_changes(self) -> None:
-        """From now on, each change token given out so far is answered with 410."""
-        self._routes.changes.expire()
-
-    def _told(self, file_id: str) -> dict[str, Any]:
-        entry = self._shelf.find(file_id)
-        if entry is None:
-            raise KeyError(file_id)
-        record = dict(self._shelf.shape.record(entry))
-        return {"file_id": file_id, "removed": False, "file": record}
-
-    # Its folders -------------------------------------------------------------------------------
-
-    def folder_id(self, path: str) -> str:
-        """The id of the folder that the files' paths call so; of the root (empty path) ``0``."""
-        return self._paths.folder_id(path)
-
-    def put_folder(self, path: str) -> None:
-        """Add a folder; it may stay empty."""
-        self._paths.put(path)
-
-    def rename_folder(self, path: str, name: Name) -> None:
-        """Give a folder another name, any text; None is null, ``...`` leaves the key out.
-
-        Its id stays, and here it keeps being called by the files' paths.
+        """From now on, each change token given out so far is refused: with 410, or as the vendor
+        that is played does.
         """
-        self._paths.rename(path, name)
+        self._routes.expire("changes")
 
-    def link_folder(self, path: str, into: str, name: str | None = None) -> None:
-        """Show a folder in one more folder: under two parents, or in a circle."""
-        self._paths.link(path, into, name)
+    def expire_pages(self) -> None:
+        """From now on, a vendor that is played refuses each page token given out so far."""
+        self._routes.expire("page")
 
     # What goes wrong ---------------------------------------------------------------------------
 
@@ -376,7 +350,7 @@ class FakeVendor:
 
     def _answer(self, request: RecordedRequest) -> Answer:
         try:
-            if request.path == TOKEN_PATH:
+            if request.path == self._routes.token_path:
                 self._grants.requests += 1
             answer = self._scripts.answer(request, self._routes.answer)
         except Exception as error:  # a hook's, or our own: the client gets 500, the test is told
