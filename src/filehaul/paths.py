@@ -8,7 +8,7 @@ directly. Anything more (wildcards, filters, slices, unions) is JSONPath proper,
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -80,6 +80,60 @@ class RecordPath:
         """What stands there, or `MISSING`. Of several matches: the first, as dlt takes it."""
         found = self.get(record)
         return found[0] if self.steps is None and isinstance(found, list) else found
+
+
+@dataclass(frozen=True)
+class WhichValue:
+    """What a vendor's value is called here. Values are compared as text. One that is not listed is
+    ``otherwise``; without that it stays as it is.
+    """
+
+    path: RecordPath
+    values: Mapping[str, Any]
+    otherwise: Any = None
+    steps: None = None
+
+    @property
+    def text(self) -> str:
+        """The path, for people."""
+        return self.path.text
+
+    def get(self, record: Any) -> Any:
+        """The value's name here, or `MISSING`."""
+        found = self.path.one(record)
+        chosen = MISSING
+        if isinstance(found, str):
+            chosen = self.values.get(found, MISSING)
+        elif isinstance(found, (bool, int)):
+            chosen = self.values.get(str(found).lower(), MISSING)
+        if chosen is not MISSING:
+            return chosen
+        return found if self.otherwise is None else self.otherwise
+
+    one = get
+
+
+@dataclass(frozen=True)
+class WhichExists:
+    """The value of the first of these paths at which something other than null stands."""
+
+    text: str
+    paths: tuple[tuple[RecordPath, Any], ...]
+    otherwise: Any = None
+    steps: None = None
+
+    def get(self, record: Any) -> Any:
+        """The value that belongs to what the record has, or `MISSING`."""
+        for path, value in self.paths:
+            found = path.get(record)
+            if found is not None and found is not MISSING:
+                return value
+        return MISSING if self.otherwise is None else self.otherwise
+
+    one = get
+
+
+Place = RecordPath | WhichValue | WhichExists
 
 
 def _walk(text: str) -> tuple[tuple[str | int, ...], str]:

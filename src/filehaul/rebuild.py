@@ -22,7 +22,7 @@ from .config import Config, Resource
 from .errors import Cancelled
 from .fields import TEXT, Shape
 from .fields.codecs import text
-from .fields.roles import FOLDERS
+from .fields.roles import has_bytes
 from .json_text import dumps, is_text
 from .ledger import Ledger
 from .ledger.files import version_of_tombstone
@@ -268,7 +268,7 @@ class _Columns:
         return (
             *(self.resource.name, key, row_hash, row_hash, listing),
             _micros(row["first_seen_at"]) or 0,
-            str(kind).lower() not in FOLDERS,
+            has_bytes(kind),
             key if file_id in (None, "") else text(file_id),
             text(_first(row, self.drives) or ""),
             plain(_first(row, self.names), TEXT) if _first(row, self.names) is not None else None,

@@ -14,7 +14,7 @@ from ..layouts import blanks
 from ..listing import Listing, Walk, full_lister
 from ..models import Page
 from ..pagination import smaller
-from ..paths import MISSING, record_path
+from ..paths import MISSING
 from ..redact import redact
 from .finding import Finding, failed
 from .first_bytes import first_bytes
@@ -98,9 +98,8 @@ def _nowhere(resource: Resource, rows: Rows) -> Iterator[tuple[str, str]]:
         source = getattr(resource.fields, column, None)
         sources = source.values() if isinstance(source, dict) else [source] if source else []
         for one in sources:
-            path = record_path(one.path)
-            if all(path.get(record) is MISSING for record in rows.records):
-                yield column, one.path
+            if all(one.place.get(record) is MISSING for record in rows.records):
+                yield column, one.place.text
 
 
 def _layout(resource: Resource, rows: Rows) -> Iterator[Finding]:

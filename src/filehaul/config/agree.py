@@ -157,6 +157,12 @@ def _keys(resource: Resource, place: str) -> None:
                 where=f"fields of {place}",
                 hint=f"add {key}: where it stands in the vendor's record",
             )
+        if getattr(fields, key).is_chosen:
+            raise ConfigError(
+                f"{key} is a part of the primary key, and that is the vendor's own",
+                where=f"fields.{key} of {place}",
+                hint=f"drop values, exists and otherwise; give {key} a path",
+            )
 
 
 def _walk(resource: Resource, walk: Walk, place: str) -> None:

@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from .base import Headers, Line, Model, Path, name_problem, one_line
+from .base import Headers, Line, Model, name_problem, one_line
+from .field_source import FieldSource, only_kinds
 from .paginators import Paginator
 from .units import Size
 
@@ -20,26 +21,6 @@ __all__ = ["Client", "FieldSource", "Fields", "Model", "Paginator", "name_proble
 OUR_TABLES = frozenset({"transfers", "transfer_errors", "listings", "rejected"})
 _BASE_URL = re.compile(r"https?://[^/\s?#@]+(?:/[^\s?#]*)?\Z", re.IGNORECASE)
 _ORIGIN = re.compile(r"(?:https?://)?[^/\s?#@]+\Z", re.IGNORECASE)
-
-Codec = Literal["epoch", "epoch_ms", "rfc1123", "int", "base64"]
-
-
-class FieldSource(Model):
-    """Where a column's value stands in the vendor's record."""
-
-    path: Path
-    codec: Codec | None = Field(None, description="how the vendor's value is written")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short_form(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return {"path": value}
-        if not isinstance(value, (dict, FieldSource)):
-            raise PydanticCustomError(
-                "field", "must be a path into the record, or a mapping with path and codec"
-            )
-        return value
 
 
 class Retry(Model):
@@ -212,7 +193,7 @@ class Fields(Model):
     file_name: FieldSource | None = Field(None, description="text")
     path: FieldSource | None = Field(None, description="text: folders and name")
     kind: FieldSource | None = Field(
-        None, description="text: file, folder, shortcut, link, other; folders have no bytes"
+        None, description="text: file, folder, shortcut, link, other; only a file has bytes"
     )
     parent_id: FieldSource | None = Field(None, description="text: the folder it is in")
     drive_id: FieldSource | None = Field(None, description="text: the drive it is in")
@@ -230,6 +211,11 @@ class Fields(Model):
     web_url: FieldSource | None = Field(None, description="text: where people open it")
     is_trashed: FieldSource | None = Field(None, description="bool")
 
+    @field_validator("kind")
+    @classmethod
+    def _kinds(cls, value: FieldSource | None) -> FieldSource | None:
+        return only_kinds(value)
+
     @field_validator("checksum", mode="before")
     @classmethod
     def _named(cls, value: Any) -> Any:
@@ -246,7 +232,9 @@ class Fields(Model):
     def _algorithms(cls, value: dict[str, FieldSource]) -> dict[str, FieldSource]:
         from ..checksums import SUPPORTED
 
-        for name in value:
+        for name, source in value.items():
+            if source.is_chosen:
+                raise ValueError("a checksum is the record's own: it takes path and codec")
             if name not in SUPPORTED:
                 known = ", ".join(sorted(SUPPORTED))
                 raise ValueError(f"unknown checksum algorithm {name!r}; known are {known}")

@@ -8,7 +8,7 @@ from typing import Any
 from ..config import Resource
 from ..config.base import spelled
 from ..config.model import FieldSource
-from ..paths import MISSING, RecordPath, record_path
+from ..paths import MISSING, Place, record_path
 
 
 class InBraces:
@@ -17,7 +17,7 @@ class InBraces:
     Without ``fields`` it may also be the column's spelling of one of the vendor's fields.
     """
 
-    def __init__(self, path: RecordPath, column: str | None) -> None:
+    def __init__(self, path: Place, column: str | None) -> None:
         self.path = path
         self.column = column
 
@@ -37,4 +37,4 @@ def in_braces(resource: Resource, name: str) -> InBraces:
     if resource.fields is None:
         return InBraces(record_path(name), spelled(name))
     source = getattr(resource.fields, name, None)
-    return InBraces(record_path(source.path if isinstance(source, FieldSource) else name), None)
+    return InBraces(source.place if isinstance(source, FieldSource) else record_path(name), None)

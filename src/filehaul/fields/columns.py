@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..paths import MISSING, RecordPath, key_path
+from ..paths import MISSING, Place, key_path
 from .codecs import BIGINT, BOOL, DOUBLE, JSON, TEXT, TIMESTAMP, Convert, type_of
 
 NEUTRAL_TYPES: dict[str, str] = {
@@ -71,7 +71,7 @@ class Column:
     """
 
     name: str
-    path: RecordPath
+    path: Place
     type: str | None
     convert: Convert | None = None
     fixed: bool = False
@@ -183,7 +183,7 @@ class Columns:
             self.added[name] = type_
 
 
-def plain_name(path: RecordPath) -> str | None:
+def plain_name(path: Place) -> str | None:
     """The key, where the path is just that: read without walking."""
     if path.steps is not None and len(path.steps) == 1 and isinstance(path.steps[0], str):
         return path.steps[0]

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..config.base import spelled
 from ..json_text import dumps, mended
-from ..paths import MISSING, RecordPath, key_path
+from ..paths import MISSING, Place, key_path
 from .codecs import BIGINT, CONVERTERS, TEXT, Convert, UnfitError, text, type_of
 from .columns import Column, Columns, plain_name
 from .rows import Reject, Rows, kind_of, snippet
@@ -19,7 +19,7 @@ _INT64 = 2**63
 class _Part:
     """One column of the key: where its value stands, and what it must fit."""
 
-    def __init__(self, name: str, path: RecordPath, convert: Convert | None = None) -> None:
+    def __init__(self, name: str, path: Place, convert: Convert | None = None) -> None:
         self.name = name
         self.path = path
         self.convert = convert

@@ -17,7 +17,7 @@ from ..config import Resource
 from ..config.model import FieldSource
 from ..json_text import dumps, mended
 from ..models import File, Folder
-from ..paths import MISSING, RecordPath, key_path, record_path
+from ..paths import MISSING, Place, RecordPath, key_path
 from .asked import Asked
 from .codecs import CODECS, Convert, UnfitError, checksum_hex, size, text
 from .columns import plain_name
@@ -34,14 +34,14 @@ USUAL = {
     "mime_type": ("mime_type", "mimeType", "content_type", "contentType"),
 }
 _INT64 = 2**63
-FOLDERS = frozenset({"folder", "directory", "dir"})
+_WITHOUT_BYTES = frozenset({"folder", "directory", "dir", "shortcut", "link", "other"})
 
 
 Get = Callable[[Mapping[str, Any]], Any]
 """Reads one value of a record; None where there is none or it does not fit."""
 
 
-def _get(paths: Sequence[RecordPath], convert: Convert | None = None) -> Get:
+def _get(paths: Sequence[Place], convert: Convert | None = None) -> Get:
     """A value that may stand in several places: the first that holds one counts."""
     names = [name for path in paths if (name := plain_name(path)) is not None]
     if len(names) < len(paths):
@@ -120,11 +120,10 @@ class Roles:
         return self.places is not None or "kind" in self.roles
 
     def is_file(self, record: Mapping[str, Any]) -> bool:
-        """Whether the record has bytes; only a folder has none: by ``kind``, or to a walk."""
+        """Whether the record has bytes: what is no folder to a walk, and of no kind without."""
         if self.places is not None and self.places.is_folder(record):
             return False
-        kind = self.roles["kind"](record) if "kind" in self.roles else None
-        return not (isinstance(kind, str) and kind.lower() in FOLDERS)
+        return "kind" not in self.roles or has_bytes(self.roles["kind"](record))
 
     def has_no_file(self, file: File) -> bool:
         """Whether it is a document without bytes of its own that is not to be exported."""
@@ -148,6 +147,11 @@ class Roles:
     def url_field(self) -> RecordPath | None:
         """Where records hold the address themselves; None: they do not."""
         return None if self.asked is None else self.asked.url_field
+
+
+def has_bytes(kind: Any) -> bool:
+    """Whether files of this kind have bytes; a word that is none of ours says nothing."""
+    return not (isinstance(kind, str) and kind.lower() in _WITHOUT_BYTES)
 
 
 def _text_or_none(value: Any) -> str | None:
@@ -196,11 +200,11 @@ def roles_of(resource: Resource, sample: Mapping[str, Any] | None = None) -> Rol
         for role in (*USUAL, "kind"):
             source = getattr(fields, pairs.get(role, role))
             if isinstance(source, FieldSource):
-                roles[role] = _role(role, [record_path(source.path)], source.codec)
-                chosen[role] = source.path
+                roles[role] = _role(role, [source.place], source.codec)
+                chosen[role] = source.place.text
         for algorithm, source in fields.checksum.items():
-            checksums[algorithm] = _role("", [record_path(source.path)], source.codec)
-            chosen[f"checksum {algorithm}"] = source.path
+            checksums[algorithm] = _role("", [source.place], source.codec)
+            chosen[f"checksum {algorithm}"] = source.place.text
     else:
         _usual(resource, sample or {}, roles, checksums, chosen)
     asked = None if resource.content is None else Asked(resource)
@@ -231,6 +235,6 @@ def _usual(
             chosen[f"checksum {algorithm}"] = algorithm
 
 
-def _role(role: str, paths: Sequence[RecordPath], codec: str | None = None) -> Get:
+def _role(role: str, paths: Sequence[Place], codec: str | None = None) -> Get:
     convert = CODECS[codec] if codec else None
     return _get(paths, size if role == "size" and convert is None else convert)

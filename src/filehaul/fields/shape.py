@@ -14,7 +14,7 @@ from ..config import Resource
 from ..config.model import FieldSource
 from ..json_text import dumps
 from ..models import Folder
-from ..paths import MISSING, RecordPath, record_path
+from ..paths import MISSING, Place
 from .codecs import (
     BIGINT,
     BOOL,
@@ -68,7 +68,7 @@ class Shape:
         self.resource = resource
         self.neutral = resource.fields is not None
         self.columns = Columns(naming, dict(known or {}))
-        self._checksums: list[tuple[str, RecordPath, Convert | None]] = []
+        self._checksums: list[tuple[str, Place, Convert | None]] = []
         self._salt = b""
         self._places = None if resource.walk is None else Places(resource)
         if self._places is not None and not self.neutral:
@@ -102,11 +102,10 @@ class Shape:
                 convert = CODECS[source.codec] if source.codec else None
                 if name == "size" and convert is None:
                     convert = size
-                path = record_path(source.path)
-                self.columns.all.append(Column(name, path, type_, convert, fixed=True))
+                self.columns.all.append(Column(name, source.place, type_, convert, fixed=True))
         for algorithm, source in fields.checksum.items():
             convert = CODECS[source.codec] if source.codec else None
-            self._checksums.append((algorithm, record_path(source.path), convert))
+            self._checksums.append((algorithm, source.place, convert))
         if self.resource.raw:
             self.types[RAW] = JSON
         # Other paths or codecs make other rows of the same records.

@@ -79,7 +79,7 @@ def _key_reader(resource: Resource, name: str) -> Callable[[Any], Any]:
     if resource.fields is not None:
         source = getattr(resource.fields, name, None)
         if isinstance(source, FieldSource):
-            return record_path(source.path).one
+            return source.place.one
     plain = key_path(name)
     wanted = spelled(name)
 

@@ -10,7 +10,7 @@ from ..config import Resource
 from ..config.base import spelled
 from ..config.model import FieldSource
 from ..json_text import dumps
-from ..paths import RecordPath, key_path, record_path
+from ..paths import Place, key_path
 
 Marks = Callable[[list[Any]], list[Hashable]]
 
@@ -25,11 +25,11 @@ class Marker:
 
     def __init__(self, resource: Resource) -> None:
         self.names = resource.keys
-        self.paths: list[RecordPath] | None = None
+        self.paths: list[Place] | None = None
         if resource.fields is not None:
             sources = [getattr(resource.fields, name, None) for name in self.names]
             if all(isinstance(source, FieldSource) for source in sources):
-                self.paths = [record_path(source.path) for source in sources if source]
+                self.paths = [source.place for source in sources if source]
 
     def __call__(self, records: list[Any]) -> list[Hashable]:
         """One mark a record."""
@@ -44,12 +44,12 @@ class Marker:
             ]
         return [self._mark(record, paths) for record in records]
 
-    def _mark(self, record: Any, paths: list[RecordPath]) -> Hashable:
+    def _mark(self, record: Any, paths: list[Place]) -> Hashable:
         values = [path.get(record) for path in paths]
         scalar = all(type(value) in (str, int) and value != "" for value in values)
         return tuple(values) if values and scalar else digest(record)
 
-    def _found(self, records: list[Any]) -> list[RecordPath]:
+    def _found(self, records: list[Any]) -> list[Place]:
         """Where the key stands: the vendor may spell its name in its own way."""
         for record in records:
             if not isinstance(record, dict):
