@@ -59,6 +59,7 @@ class Page:
     ``elements``: the elements of the page's own array, in its order; None: nobody knows which
     array that is.
     ``deleted``: to be applied before the records are.
+    ``doubt``: why the answer itself may not be whole; None: nothing says so.
     """
 
     number: int
@@ -70,6 +71,7 @@ class Page:
     elements: list[Any] | None = None
     folder: Folder | None = None
     deleted: list[Deletion] = field(default_factory=list)
+    doubt: str | None = None
 
 
 class File(NamedTuple):

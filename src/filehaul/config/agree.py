@@ -33,6 +33,7 @@ def agree(config: Config) -> None:
         if resource.walk is not None:
             _walk(resource, resource.walk, place)
             _walk_alone(resource, place)
+        _decoder(resource, place)
         _changes(resource, place)
         if resource.content is not None:
             _content(config, resource, place)
@@ -169,6 +170,8 @@ def _walk(resource: Resource, walk: Walk, place: str) -> None:
     """The folder's id goes into every request, and the first one has an address."""
     endpoint = resource.endpoint
     elsewhere = [text for block in (endpoint.params, endpoint.json_body) for text in texts(block)]
+    if walk.path is None:
+        return
     if FOLDER_ID not in walk.path and not any(FOLDER_ID in text for text in elsewhere):
         raise ConfigError(
             "every folder would be asked for in the same words",
@@ -202,6 +205,25 @@ def _walk_alone(resource: Resource, place: str) -> None:
             "and what is in it never found",
             where=f"incremental of {place}",
             hint="drop start_param: rows below the watermark are then left out after they came",
+        )
+
+
+def _decoder(resource: Resource, place: str) -> None:
+    """A multistatus tells of one folder, and of no changes."""
+    if resource.endpoint.decoder is None:
+        return
+    if resource.walk is None:
+        raise ConfigError(
+            "decoder: webdav tells of one folder: what is in the folders below it would be missing",
+            where=f"endpoint of {place}",
+            hint="walk: {root: {id: root, path: /dav/}, url_field: href, "
+            "folder: {path: kind, equals: folder}}; for one folder alone: max_depth: 0",
+        )
+    if resource.changes is not None:
+        raise ConfigError(
+            "a change feed of WebDAV is not known here",
+            where=f"changes of {place}",
+            hint="drop changes: the walk finds what has changed",
         )
 
 

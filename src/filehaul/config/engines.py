@@ -21,7 +21,7 @@ OUR_KEYS = frozenset(
     {"changes", "content", "deleted", "deletes", "fields", "raw", "sync_type", "walk"}
 )
 """The keys of a resource that only filehaul's engine honours."""
-OUR_ENDPOINT_KEYS = frozenset({"if_no_array", "page_array"})
+OUR_ENDPOINT_KEYS = frozenset({"body", "decoder", "if_no_array", "page_array"})
 """The keys of an endpoint that only filehaul's engine honours."""
 _NAME_ONE = "name one: paginator: {type: offset, limit: 100}, or single_page"
 

@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 from ..paths import Place, WhichExists, WhichValue, record_path
 from .base import Model, Path
 
-Codec = Literal["epoch", "epoch_ms", "rfc1123", "int", "base64"]
+Codec = Literal["epoch", "epoch_ms", "rfc1123", "int", "base64", "labelled"]
 KINDS = ("file", "folder", "shortcut", "link", "other")
 _Value = StrictBool | StrictInt | StrictStr
 

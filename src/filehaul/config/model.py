@@ -216,6 +216,16 @@ class Fields(Model):
     def _kinds(cls, value: FieldSource | None) -> FieldSource | None:
         return only_kinds(value)
 
+    @model_validator(mode="after")
+    def _of_checksums(self) -> Fields:
+        for name in type(self).model_fields:
+            source = getattr(self, name)
+            if isinstance(source, FieldSource) and source.codec == "labelled":
+                raise PydanticCustomError(
+                    "codec", "codec labelled is for checksums, not for {name}", {"name": name}
+                )
+        return self
+
     @field_validator("checksum", mode="before")
     @classmethod
     def _named(cls, value: Any) -> Any:

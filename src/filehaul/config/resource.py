@@ -5,8 +5,10 @@ from __future__ import annotations
 import string
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
+from ..xml_text import read_xml
 from .base import Headers, Model, Path, refuse_unknown
 from .changes import Changes, Deleted, one_or_many
 from .content import Content
@@ -49,12 +51,25 @@ class Endpoint(Model):
     also_known: ClassVar[frozenset[str]] = DLT_ENDPOINT_KEYS
 
     path: str = Field("", description="below base_url; default: the resource's name")
-    method: Literal["GET", "POST"] = "GET"
+    method: Literal["GET", "POST", "PROPFIND"] = Field(
+        "GET", description="PROPFIND is WebDAV's, and needs decoder: webdav"
+    )
     params: dict[str, Any] = Field(
         default_factory=dict, repr=False, description="with every page's request"
     )
     json_body: dict[str, Any] | None = Field(
         None, alias="json", repr=False, description="sent as the body"
+    )
+    body: str | None = Field(
+        None,
+        min_length=1,
+        repr=False,
+        description="instead: a text sent as the body, as application/xml unless headers say else",
+    )
+    decoder: Literal["webdav"] | None = Field(
+        None,
+        description="how answers are read that are not JSON; webdav: a multistatus, whose "
+        "records have href, name, kind and props",
     )
     headers: Headers = Field(default_factory=dict, repr=False)
     data_selector: Path | Annotated[tuple[Path, ...], Field(min_length=1)] | None = Field(
@@ -72,6 +87,20 @@ class Endpoint(Model):
     )
     paginator: Paginator | None = None
     incremental: Incremental | None = Field(None, description="list only what has changed")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Endpoint:
+        if (self.method == "PROPFIND") != (self.decoder == "webdav"):
+            raise PydanticCustomError(
+                "decoder", "method: PROPFIND and decoder: webdav go together: give both or neither"
+            )
+        if self.body is not None and self.method == "GET":
+            raise PydanticCustomError("body", "body needs method: POST or PROPFIND")
+        if self.body is not None and self.json_body is not None:
+            raise PydanticCustomError("body", "the request has one body: json or body")
+        if self.body is not None and self.decoder == "webdav":
+            read_xml(self.body.encode())
+        return self
 
     @property
     def selectors(self) -> tuple[str, ...]:

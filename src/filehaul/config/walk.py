@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, StrictInt, StrictStr, field_validator
+from pydantic import Field, StrictInt, StrictStr, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from ..json_text import mended
@@ -39,10 +39,14 @@ class Walk(Model):
     root: tuple[Root, ...] = Field(
         min_length=1, description="the id of the first folder, {id, name, path}, or a list of these"
     )
-    path: str = Field(
+    path: str | None = Field(
+        None,
         min_length=1,
         description="the address of a folder's content, below base_url; {folder_id} is put in, "
         "here, in endpoint.params or in endpoint.json",
+    )
+    url_field: Path | None = Field(
+        None, description="instead: a folder's record holds the address; each root needs its path"
     )
     folder: Match = Field(description="which records are folders")
     id_path: Path | None = Field(
@@ -70,11 +74,23 @@ class Walk(Model):
 
     @field_validator("path")
     @classmethod
-    def _only_the_folder(cls, value: str) -> str:
-        for name in braces(value):
+    def _only_the_folder(cls, value: str | None) -> str | None:
+        for name in braces(value or ""):
             if name != "folder_id":
                 raise ValueError(f"{{{name}}} is not known here: it takes {FOLDER_ID} alone")
         return value
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Walk:
+        if (self.path is None) == (self.url_field is None):
+            raise PydanticCustomError("walk", "walk takes either path or url_field")
+        if self.url_field is not None and any(root.path is None for root in self.root):
+            raise PydanticCustomError(
+                "walk",
+                "with url_field each root needs its address: root: {example}",
+                {"example": "{id: root, path: /dav/}"},
+            )
+        return self
 
 
 class FolderMarks:
@@ -87,6 +103,7 @@ class FolderMarks:
         id_path = walk.id_path or (fields and fields.file_id and fields.file_id.path)
         self.id_path = record_path(id_path) if id_path else key_path("id")
         name_path = walk.name_path or (fields and fields.file_name and fields.file_name.path)
+        self._address = walk.url_field and record_path(walk.url_field)
         self._name_paths = [record_path(name_path)] if name_path else list(map(key_path, _NAMES))
 
     def is_folder(self, record: Any) -> bool:
@@ -101,6 +118,11 @@ class FolderMarks:
         if isinstance(found, bool) or not isinstance(found, (str, int)) or found == "":
             return None
         return found if isinstance(found, int) else mended(found)
+
+    def address(self, record: Any) -> str | None:
+        """Where its content is had, where records hold that; None: nothing that could be asked."""
+        found = self._address.one(record) if self._address else None
+        return found if isinstance(found, str) and found.strip() else None
 
     def name(self, record: Any) -> str | None:
         """Its name; None where it has none, or an empty one."""

@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from ..checksums import normalise
@@ -190,6 +190,24 @@ def base64_hex(value: Any) -> str:
         return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True).hex()
     except (binascii.Error, ValueError):
         raise UnfitError("not base64") from None
+
+
+def labelled(algorithm: str, value: Any) -> str:
+    """One of several checksums in a text, each after its name: ``SHA1:0beec7 MD5:acbd18``."""
+    if not isinstance(value, str):
+        raise UnfitError(f"{type(value).__name__} where NAME:CHECKSUM should be")
+    for one in value.split():
+        name, colon, found = one.partition(":")
+        if colon and found and name.replace("-", "").lower() == algorithm:
+            return found
+    raise UnfitError(f"no {algorithm} among the checksums")
+
+
+def checksum_codec(algorithm: str, codec: str | None) -> Convert | None:
+    """What makes a checksum of the vendor's value; None: it is one as it stands."""
+    if codec == "labelled":
+        return partial(labelled, algorithm)
+    return CODECS[codec] if codec else None
 
 
 # Asked twice of each file: for its row, and for its transfer.

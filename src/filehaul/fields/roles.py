@@ -19,7 +19,7 @@ from ..json_text import dumps, mended
 from ..models import File, Folder
 from ..paths import MISSING, Place, RecordPath, key_path
 from .asked import Asked
-from .codecs import CODECS, Convert, UnfitError, checksum_hex, size, text
+from .codecs import CODECS, Convert, UnfitError, checksum_codec, checksum_hex, size, text
 from .columns import plain_name
 from .places import Places
 
@@ -203,7 +203,8 @@ def roles_of(resource: Resource, sample: Mapping[str, Any] | None = None) -> Rol
                 roles[role] = _role(role, [source.place], source.codec)
                 chosen[role] = source.place.text
         for algorithm, source in fields.checksum.items():
-            checksums[algorithm] = _role("", [source.place], source.codec)
+            convert = checksum_codec(algorithm, source.codec)
+            checksums[algorithm] = _get([source.place], convert)
             chosen[f"checksum {algorithm}"] = source.place.text
     else:
         _usual(resource, sample or {}, roles, checksums, chosen)

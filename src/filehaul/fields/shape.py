@@ -24,6 +24,7 @@ from .codecs import (
     TEXT,
     Convert,
     UnfitError,
+    checksum_codec,
     checksum_hex,
     size,
 )
@@ -104,7 +105,7 @@ class Shape:
                     convert = size
                 self.columns.all.append(Column(name, source.place, type_, convert, fixed=True))
         for algorithm, source in fields.checksum.items():
-            convert = CODECS[source.codec] if source.codec else None
+            convert = checksum_codec(algorithm, source.codec)
             self._checksums.append((algorithm, source.place, convert))
         if self.resource.raw:
             self.types[RAW] = JSON

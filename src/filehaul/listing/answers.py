@@ -12,16 +12,17 @@ from typing import Any
 
 from ..config import Endpoint
 from ..errors import VendorError
-from ..json_text import loads
 from ..models import Page
 from ..paths import MISSING, RecordPath, record_path
 from ..redact import excerpt, redact
+from .decoders import decoder
 
 
 class Answers:
     """Reads the answers of one endpoint. ``limit``: the most rows that a page was asked for."""
 
     def __init__(self, endpoint: Endpoint, limit: int | None = None) -> None:
+        self._decode = decoder(endpoint)
         self.selectors = [record_path(text) for text in endpoint.selectors]
         self.page_array = None if endpoint.page_array is None else record_path(endpoint.page_array)
         self.limit = limit
@@ -34,11 +35,10 @@ class Answers:
         """The answer as a page (its number is 0). Raises VendorError."""
         kind = headers.get("content-type", "")
         try:
-            answer = loads(body, kind)
-        except ValueError:
+            answer, doubt = self._decode(body, kind, url)
+        except ValueError as problem:
             raise VendorError(
-                f"the answer is not JSON but {kind.partition(';')[0] or 'has no content type'}: "
-                f"{excerpt(body, 160) or 'nothing at all'}",
+                f"the answer is {problem}: {excerpt(body, 160) or 'nothing at all'}",
                 where=redact(url),
                 hint="a login page? check base_url, path and auth",
             ) from None
@@ -51,7 +51,7 @@ class Answers:
             raise VendorError(
                 f"{problem.what}; {excerpt(body, 160)}", where=redact(url), hint=problem.hint
             ) from None
-        return Page(0, records, size, answer, headers, url, elements)
+        return Page(0, records, size, answer, headers, url, elements, doubt=doubt)
 
     def _array(self, path: RecordPath, answer: Any) -> list[Any]:
         """The array that stands there, or nothing where the config forgives that it does not."""

@@ -81,6 +81,7 @@ class Listing:
         self._outstanding: deque[_Question] = deque()
         self._arrived: dict[_Question, Page | FilehaulError] = {}
         self._last: Page | None = None
+        self._said: str | None = None  # what an answer itself says is missing from it
         self._seen: set[bytes] = set()
         self._marker = Marker(resource)
         self._overlap = self._overlapping()
@@ -212,6 +213,7 @@ class Listing:
             page = verdict.page
         self.pages += 1
         self.rows += len(page.records)
+        self._said = self._said or page.doubt
         self._last = page = replace(page, number=self.pages, size=size)
         self._note_total(page)
         if following is None:
@@ -281,7 +283,7 @@ class Listing:
                 self.largest_total = max(self.total, self.largest_total or 0)
 
     def _end(self, ask: Ask, page: Page) -> None:
-        self.doubt = self.paging.doubt(ask, page)
+        self.doubt = self._said or self.paging.doubt(ask, page)
         if self._overlap is not None and self.doubt is None:
             self.doubt = self._overlap.doubt
             if self._overlap.ended_in_void(ask, page):

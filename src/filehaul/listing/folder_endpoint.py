@@ -18,7 +18,7 @@ class FolderEndpoints:
     def __init__(self, resource: Resource) -> None:
         assert resource.walk is not None
         self.endpoint = resource.endpoint
-        self.path = pieces(resource.walk.path)
+        self.path = pieces(resource.walk.path or "")
 
     def of(self, waiting: Waiting) -> Endpoint:
         """What is asked for this folder."""

@@ -11,6 +11,7 @@ from ..http import Request
 from ..http.origins import resolve
 from ..json_text import dumps
 from ..pagination import Ask
+from .decoders import headers as decoded_headers
 
 
 def address(client: Client, path: str) -> str:
@@ -35,8 +36,8 @@ def request(
         url = with_params(own, {**params, **dict(ask.params)})
     if ask.method is not None:
         method = "GET" if ask.method == "GET" else "POST"
-    headers = {"Accept": "application/json", **endpoint.headers}
-    body = None
+    headers = dict(decoded_headers(endpoint))
+    body = endpoint.body.encode() if endpoint.body is not None and ask.path is None else None
     if given is not None or ask.body:
         body = dumps(with_values(given or {}, ask.body))
         headers["Content-Type"] = "application/json"

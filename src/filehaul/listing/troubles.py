@@ -28,6 +28,7 @@ class Troubles:
         self.refused = 0
         self.too_deep = 0
         self.without_id = 0
+        self.without_address = 0
         self.in_a_row = 0
         self._echoes = 0
         self._others = 0
@@ -47,7 +48,7 @@ class Troubles:
         self._echoes += 1
         raise VendorError(
             "the vendor gives the same page for a folder as for the one above it",
-            where=redact(self.walk.path),
+            where=redact(self.walk.path or waiting.address or ""),
             hint="does it take the folder's id under this name and in this place? Check walk",
         )
 
@@ -88,6 +89,10 @@ class Troubles:
             doubts.append(f"{self.refused:,} folders could not be read; the first, {self._told}")
         if self.without_id:
             doubts.append(f"{self.without_id:,} folders without an id ({self.id_path})")
+        if self.without_address:
+            doubts.append(
+                f"{self.without_address:,} folders without an address ({self.walk.url_field})"
+            )
         if self.too_deep:
             deep = f"{self.too_deep:,} folders deeper than max_depth ({self.walk.max_depth})"
             doubts.append(f"{deep} were not read")

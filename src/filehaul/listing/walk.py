@@ -17,7 +17,7 @@ from typing import Any
 from ..config import Resource
 from ..config.model import Client
 from ..config.walk import FolderMarks
-from ..errors import FilehaulError
+from ..errors import FilehaulError, VendorError
 from ..http import Http, Request
 from ..http.origins import resolve
 from ..models import Folder, Page
@@ -184,13 +184,14 @@ class Walk:
         self.folders += page.number == 1
         self.pages += 1
         self.rows += len(page.records)
-        self._frontier.add(self._below(opened, page.records))
+        self._frontier.add(self._below(opened, page))
         return replace(page, number=self.pages, folder=opened.waiting.folder)
 
-    def _below(self, opened: _Open, records: list[Any]) -> Iterator[Waiting]:
+    def _below(self, opened: _Open, page: Page) -> Iterator[Waiting]:
         """The folders among the records."""
         above, depth = opened.waiting.folder, opened.waiting.depth + 1
-        for record in records:
+        address: str | None = None
+        for record in page.records:
             if not self._marks.is_folder(record):
                 continue
             id_ = self._marks.folder_id(record)
@@ -198,11 +199,21 @@ class Walk:
                 self._troubles.without_id += 1
             elif depth > self.walk.max_depth:
                 self._troubles.too_deep += 1
+            elif self.walk.url_field is not None and not (address := self._address(record, page)):
+                self._troubles.without_address += 1
             else:
                 name = self._marks.name(record)
                 path = child_path(above.path, str(id_) if name is None else name)
                 complete = above.path_complete and name is not None
-                yield Waiting(id_, Folder(str(id_), path, complete), depth, None, opened.mark)
+                yield Waiting(id_, Folder(str(id_), path, complete), depth, address, opened.mark)
+
+    def _address(self, record: Any, page: Page) -> str | None:
+        """The folder's own address; None: its record has none that could be asked."""
+        found = self._marks.address(record)
+        try:
+            return found and resolve(page.url, found)
+        except VendorError:
+            return None
 
     # -- the end ---------------------------------------------------------------------------
 
