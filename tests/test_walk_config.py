@@ -50,7 +50,7 @@ def test_roots(root, ids):
         ({"root": []}, "is empty", "walk.root"),
         ({"root": {"name": "x"}}, "the key 'id' is missing", "walk.root.id"),
         ({"root": {"id": "1", "nme": "x"}}, "unknown key 'nme'", "walk.root.nme"),
-        ({"path": ...}, "the key 'path' is missing", "walk.path"),
+        ({"path": ...}, "walk takes either path or url_field", "walk"),
         ({"path": "/folders/{id}/items"}, "{id} is not known here", "walk.path"),
         ({"path": "/folders/{folder_id/items"}, "the braces do not close", "walk.path"),
         ({"path": "/folders/items"}, "asked for in the same words", "walk.path"),
