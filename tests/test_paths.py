@@ -41,6 +41,8 @@ RECORD: dict[str, Any] = {
         ("['a.b']", "dotted key"),
         ("['']", "empty"),
         ("entries[0].id", 1),
+        ("entries.0.id", 1),
+        ("entries.9.id", MISSING),
         ("entries[-1].id", 2),
         ("$.entries[1]['id']", 2),
         ("entries[9].id", MISSING),

@@ -19,7 +19,7 @@ def settings_of(client: Client, folder: Path) -> HttpSettings:
     def file(name: str | None) -> str | None:
         return None if name is None else str(folder / Path(name).expanduser())
 
-    cert = client.cert
+    retry, cert = client.retry, client.cert
     if cert is not None:
         cert = ",".join(str(folder / Path(part.strip()).expanduser()) for part in cert.split(","))
     return HttpSettings(
@@ -28,7 +28,12 @@ def settings_of(client: Client, folder: Path) -> HttpSettings:
         trusted_hosts=client.trusted_hosts,
         named_urls=(client.auth.token_url,) if isinstance(client.auth, OAuth2Auth) else (),
         retry=RetryPolicy(
-            client.retry.statuses, client.retry.max_retries, client.retry.backoff_factor
+            retry.statuses,
+            retry.max_retries,
+            retry.backoff_factor,
+            retry.rules,
+            retry.max_wait.request,
+            retry.max_wait.run,
         ),
         concurrency=client.limits.concurrency,
         requests_per_second=client.limits.requests_per_second,

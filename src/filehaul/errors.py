@@ -146,6 +146,7 @@ class VendorError(FilehaulError):
 class AnswerError(VendorError):
     """An HTTP status that stands after all retries. ``status``: the code; 5xx are temporary.
 
+    ``settled``: a rule of the config says that asking again never helps, whatever the status.
     ``answer``: the beginning of the vendor's answer as it came, for comparing and never for
     showing: it is not redacted.
     """
@@ -158,12 +159,14 @@ class AnswerError(VendorError):
         *,
         status: int,
         temporary: bool = False,
+        settled: bool = False,
         where: str = "",
         hint: str = "",
         answer: bytes = b"",
     ) -> None:
         super().__init__(message, where=where, hint=hint)
         self.status = status
+        self.settled = settled
         self.answer = answer
         self.temporary = temporary
         if temporary:

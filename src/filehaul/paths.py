@@ -54,6 +54,12 @@ class RecordPath:
     selects_elements: bool = False
     _find: Callable[[Any], list[Any]] | None = field(default=None, compare=False, repr=False)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What finds several matches cannot be pickled; a path is compiled again from its text."""
+        if self.steps is None:
+            return record_path, (self.text,)
+        return RecordPath, (self.text, self.steps)
+
     @property
     def is_plain(self) -> bool:
         """Whether the path names one place (no wildcard, no filter)."""
@@ -70,8 +76,9 @@ class RecordPath:
         for step in self.steps:
             if isinstance(record, dict):
                 record = record.get(step, MISSING)
-            elif isinstance(record, list) and isinstance(step, int):
-                record = record[step] if -len(record) <= step < len(record) else MISSING
+            elif isinstance(record, list) and (isinstance(step, int) or step.isdecimal()):
+                place = int(step)  # entries.0 is entries[0], where there is an array
+                record = record[place] if -len(record) <= place < len(record) else MISSING
             else:
                 return MISSING
         return record

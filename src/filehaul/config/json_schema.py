@@ -103,6 +103,8 @@ def _open_for_dlt(definitions: dict[str, Any]) -> None:
 
 def _short_forms(definitions: dict[str, Any]) -> None:
     """A string for an endpoint, a paginator, a field; a token without a type; one of a list."""
+    seconds = {"type": "number", "minimum": 0, "description": "seconds"}
+    definitions["Rule"]["properties"]["after"]["anyOf"].insert(0, seconds)
     own = definitions["Resource"]["properties"]
     own["endpoint"] = {
         "anyOf": [{"$ref": "#/$defs/Endpoint"}, {"type": "string"}],

@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 from .base import Headers, Line, Model, name_problem, one_line
 from .field_source import FieldSource, only_kinds
 from .paginators import Paginator
+from .rules import Rule
 from .units import Size
 
 __all__ = ["Client", "FieldSource", "Fields", "Model", "Paginator", "name_problem"]
@@ -21,6 +22,13 @@ __all__ = ["Client", "FieldSource", "Fields", "Model", "Paginator", "name_proble
 OUR_TABLES = frozenset({"transfers", "transfer_errors", "listings", "rejected"})
 _BASE_URL = re.compile(r"https?://[^/\s?#@]+(?:/[^\s?#]*)?\Z", re.IGNORECASE)
 _ORIGIN = re.compile(r"(?:https?://)?[^/\s?#@]+\Z", re.IGNORECASE)
+
+
+class MaxWait(Model):
+    """Seconds that are waited because the vendor says so (Retry-After); beyond them: exit 6."""
+
+    request: float = Field(900.0, ge=0, le=86_400, description="for one request")
+    run: float = Field(3600.0, ge=0, le=86_400, description="for all requests of a run together")
 
 
 class Retry(Model):
@@ -33,6 +41,10 @@ class Retry(Model):
     max_retries: int = Field(3, ge=0, le=20, description="after the first attempt")
     backoff_factor: float = Field(
         2.0, ge=0, le=3600, description="seconds before the first retry, doubled with each"
+    )
+    max_wait: MaxWait = Field(default_factory=MaxWait)
+    rules: tuple[Rule, ...] = Field(
+        (), description="what answers mean whose status alone does not say; the first that fits"
     )
 
 

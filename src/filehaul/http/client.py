@@ -63,7 +63,8 @@ class Http:
         self.cancelled = cancelled
         self.origins = Origins(settings.base_url, settings.trusted_hosts, settings.named_urls)
         self.routes = Routes(self.origins, Proxies(settings.proxy), settings.headers)
-        pace = Pace(settings.requests_per_second, settings.bandwidth)
+        budget = settings.retry.run_budget
+        pace = Pace(settings.requests_per_second, settings.bandwidth, budget)
         self._judge = Judge(settings.retry, self.clock, pace, self.routes, waiting)
         self._loops: list[Loop] = []
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pycurl
 
 from ..errors import (
@@ -13,6 +15,10 @@ from ..errors import (
     VendorError,
 )
 from ..redact import excerpt, redact
+from .messages import ERROR_BODY
+
+if TYPE_CHECKING:
+    from .rules import Ruling
 
 # Nothing that the vendor could do better: the config, or the machine, is to be mended.
 _SETTINGS = {
@@ -45,7 +51,6 @@ _WORDS = {
     pycurl.E_SEND_ERROR: "the connection broke while the question went out",
     pycurl.E_BAD_CONTENT_ENCODING: "the answer is not compressed as it says",
 }
-_ANSWER_KEPT = 64 * 1024
 _TEMPORARY_STATUSES = frozenset({408, 425, 429})
 
 
@@ -92,15 +97,9 @@ def refusal(
     method: str, url: str, status: int, body: bytes, retried: frozenset[int], ours: bool
 ) -> FilehaulError:
     """The vendor's refusal in its own words, cut and redacted."""
-    own_words = excerpt(body)
-    message = f"HTTP {status}" + (f": {own_words}" if own_words else "")
-    where = f"{method} {redact(url)}"
+    message, where = _own_words(status, body), f"{method} {redact(url)}"
     if status == 401 and ours:
-        return CredentialsError(
-            f"the vendor refused the credentials ({message})",
-            where=where,
-            hint="check the client's auth block, and what the account may see",
-        )
+        return _refused_credentials(message, where)
     temporary = status in retried or status in _TEMPORARY_STATUSES
     if temporary:
         hint = "the vendor is in trouble or throttles: run again later"
@@ -117,7 +116,46 @@ def refusal(
         temporary=temporary,
         where=where,
         hint=hint,
-        answer=body[:_ANSWER_KEPT],
+        answer=body[:ERROR_BODY],
+    )
+
+
+def ruled(
+    method: str, url: str, status: int, body: bytes, ruling: Ruling, ours: bool
+) -> FilehaulError:
+    """An answer that a rule of the config is about, with the rule's name beside the vendor's words.
+
+    ``ours``: whether our credentials went there.
+    """
+    message = f"{_own_words(status, body)} ({redact(ruling.name)})"
+    where = f"{method} {redact(url)}"
+    if ruling.do == "renew" and ours:
+        return _refused_credentials(message, where)
+    temporary = ruling.do in ("retry", "wait")
+    return AnswerError(
+        message,
+        status=status,
+        temporary=temporary,
+        settled=not temporary,
+        where=where,
+        hint="the config's rule says that it passes: run again later"
+        if temporary
+        else "the config's rule says that asking again does not help; check path, parameters and "
+        "what the account may see",
+        answer=body[:ERROR_BODY],
+    )
+
+
+def _own_words(status: int, body: bytes) -> str:
+    words = excerpt(body)
+    return f"HTTP {status}" + (f": {words}" if words else "")
+
+
+def _refused_credentials(message: str, where: str) -> CredentialsError:
+    return CredentialsError(
+        f"the vendor refused the credentials ({message})",
+        where=where,
+        hint="check the client's auth block, and what the account may see",
     )
 
 

@@ -9,11 +9,12 @@ import pycurl
 
 from ..errors import ConfigError, FilehaulError, SinkError, TemporaryError, VendorError
 from ..redact import redact
-from .failures import curl_failure, defect, refusal
+from .failures import curl_failure, defect, refusal, ruled
 from .messages import Authorize, Clock, Response, Result, Wait
 from .origins import resolve
-from .retry import REQUEST_BUDGET, Pace, RetryPolicy, come_back_at, retry_after
+from .retry import Pace, RetryPolicy, come_back_at, retry_after
 from .routes import Routes, body_elsewhere, without_query
+from .rules import Rules, Ruling
 from .slot import NOT_READY, Flight, Slot
 
 MAX_REDIRECTS = 10
@@ -27,6 +28,8 @@ _POLLS = 0.1, 60.0  # seconds between two questions whether a thing is ready, at
 class Judge:
     """Knows the rules of a connection; keeps nothing but its pace.
 
+    What the config's own rules say comes first, then what every vendor's answers mean.
+
     ``told``: of pauses that are long, and of those after a second failure.
     """
 
@@ -39,6 +42,7 @@ class Judge:
         told: Callable[[Wait], None],
     ) -> None:
         self.policy = policy
+        self.rules = Rules(policy.rules)
         self.clock = clock
         self.pace = pace
         self.routes = routes
@@ -61,12 +65,18 @@ class Judge:
         if problem is None and code != 0 and slot.whole:
             problem = slot.refused or self._of_libcurl(slot, flight, code, words)
         if problem is None:
+            if slot.head.status in self.rules.statuses:
+                body = None if slot.written else slot.body
+                ruling = self.rules.of(slot.head, body, self.clock.time())
+                if ruling is not None:
+                    return self._ruled(ruling, flight, slot.response(), authorize)
             if not 200 <= slot.head.status < 300:
                 return self._answered(flight, slot, authorize)
             if flight.asks:
                 return self._detour(flight, slot.response())
             if slot.head.status == NOT_READY and flight.writer is not None:
-                return self._not_ready(flight, slot.response())
+                pause = retry_after(slot.head.headers, self.clock.time())
+                return self._not_ready(flight, slot.head.status, pause)
             return Result(flight.request, slot.response(), None, flight.attempts)
         if isinstance(problem, ConfigError) or not isinstance(problem, Exception):
             raise problem
@@ -97,9 +107,36 @@ class Judge:
             return self.failed(flight, problem)
         pause = retry_after(headers, self.clock.time())
         flight.throttled = status == 429 or pause is not None
+        return self._later(flight, problem, pause)
+
+    def _ruled(
+        self, ruling: Ruling, flight: Flight, response: Response, authorize: Authorize | None
+    ) -> Result | float:
+        """An answer that one of the config's rules is about: it has the only word."""
+        status = response.status
+        if ruling.do == "not_ready":
+            return self._not_ready(flight, status, ruling.pause)
+        if ruling.do == "renew" and self._renewed(flight, authorize):
+            return 0.0
+        assert flight.route is not None
+        ours = flight.route.ours
+        problem = ruled(flight.method, flight.url, status, response.body, ruling, ours)
+        if not problem.temporary:
+            return self.failed(flight, problem)
+        flight.throttled = ruling.pause is not None or status < 500
+        return self._later(flight, problem, ruling.pause, ruling.max_retries)
+
+    def _later(
+        self,
+        flight: Flight,
+        problem: FilehaulError,
+        pause: float | None,
+        most: int | None = None,
+    ) -> Result | float:
+        """Again, when the vendor says or after the usual while."""
         if pause is not None:
             return self._pause(flight, pause, problem)
-        return self._troubled(flight, problem)
+        return self._troubled(flight, problem, most)
 
     def _renewed(self, flight: Flight, authorize: Authorize | None) -> bool:
         token = flight.authorization.token
@@ -140,7 +177,8 @@ class Judge:
             flight.arrived(self._pointed_to(flight, detour.address(response)))
         except Exception as problem:
             if response.status == NOT_READY:
-                return self._not_ready(flight, response)
+                pause = retry_after(response.headers, self.clock.time())
+                return self._not_ready(flight, response.status, pause)
             return self.failed(flight, defect(problem))
         return 0.0
 
@@ -155,9 +193,8 @@ class Judge:
         flight.asked_again = True
         return True
 
-    def _not_ready(self, flight: Flight, response: Response) -> Result | float:
+    def _not_ready(self, flight: Flight, status: int, pause: float | None) -> Result | float:
         """It is being made: asked again where it was asked, and nobody else waits for it."""
-        pause = retry_after(response.headers, self.clock.time())
         if pause is None:
             least, most = _POLLS
             factor = max(least, self.policy.backoff_factor)
@@ -166,17 +203,19 @@ class Judge:
         flight.waited += pause
         times = "once" if flight.polls == 1 else f"{flight.polls} times"
         problem = TemporaryError(
-            f"not ready yet (HTTP 202), asked {times}",
+            f"not ready yet (HTTP {status}), asked {times}",
             where=redact(flight.url),
             hint="the vendor is still making it: run again later",
         )
-        in_time = flight.waited <= REQUEST_BUDGET
+        in_time = flight.waited <= self.policy.request_budget
         if not in_time or not self.pace.wait(self.clock.monotonic(), pause):
             return self.failed(flight, problem)
         self._tell(pause, problem, again=flight.polls > 1)
         return pause
 
-    def _troubled(self, flight: Flight, problem: FilehaulError) -> Result | float:
+    def _troubled(
+        self, flight: Flight, problem: FilehaulError, most: int | None = None
+    ) -> Result | float:
         """Temporary: again after a while, up to the limit; else this is the end of it."""
         if not problem.temporary or isinstance(problem, SinkError):
             return self.failed(flight, problem)  # a full disk is not the vendor's doing
@@ -186,7 +225,7 @@ class Judge:
             flight.retries = 0
             flight.renewed = False  # a long transfer outlives more than one token
             flight.asked_again = False
-        if flight.retries >= self.policy.max_retries:
+        if flight.retries >= (self.policy.max_retries if most is None else most):
             return self.failed(flight, problem)
         delay = self.policy.delay(flight.retries, self.clock.uniform)
         flight.retries += 1
@@ -205,7 +244,8 @@ class Judge:
     def _pause(self, flight: Flight, seconds: float, problem: FilehaulError) -> float:
         """The vendor says when to come back: nobody of this connection asks before."""
         flight.waited += seconds
-        if flight.waited > REQUEST_BUDGET or not self.pace.pause(self.clock.monotonic(), seconds):
+        in_time = flight.waited <= self.policy.request_budget
+        if not in_time or not self.pace.pause(self.clock.monotonic(), seconds):
             moment = come_back_at(self.clock.time(), seconds)
             raise TemporaryError(
                 f"the vendor asks for a pause until {_utc(moment)}, longer than is waited for",

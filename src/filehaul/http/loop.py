@@ -155,7 +155,8 @@ class Loop:
         self.multi.add(slot)
 
     def _slot(self) -> Slot:
-        return Slot(self.http.settings, self.multi.opened, self.pace.bandwidth)
+        rules = self.judge.rules
+        return Slot(self.http.settings, self.multi.opened, self.pace.bandwidth, rules)
 
     def _authorization(self, request: Request, route: Route) -> Authorization:
         authorize = self.http.authorize

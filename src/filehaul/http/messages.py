@@ -14,6 +14,9 @@ from ..redact import redact
 MAX_JSON = 64 * 1024 * 1024
 """Bytes of an answer that is kept in memory: a page of records, a token."""
 
+ERROR_BODY = 64 * 1024
+"""Bytes kept of an answer that is not the thing asked for; the connection of a longer one ends."""
+
 
 class Writer(Protocol):
     """Where a body goes that is not kept in memory: a file's bytes.

@@ -14,12 +14,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
 
 from .flow import Bandwidth
 from .messages import Clock
 
+if TYPE_CHECKING:
+    from ..config.rules import Rule
+
 REQUEST_BUDGET = 15 * 60.0
 RUN_BUDGET = 60 * 60.0
+_LONGEST_DELAY = 120.0  # seconds: who is to be asked often need not be waited for ever longer
 # So late a start is still on time, else every wake-up would cost some of the rate; longer idleness
 # earns nothing.
 _LATE = 0.02
@@ -28,15 +33,19 @@ _SECONDS = re.compile(r"[+-]?\d+(?:\.\d*)?", re.ASCII)
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """What to retry: as in the config's ``client.retry``."""
+    """What to retry: as in the config's ``client.retry``. Budgets in seconds of ``Retry-After``."""
 
     statuses: frozenset[int] = frozenset({429, 500, 502, 503, 504})
     max_retries: int = 3
     backoff_factor: float = 2.0
+    rules: tuple[Rule, ...] = ()
+    request_budget: float = REQUEST_BUDGET
+    run_budget: float = RUN_BUDGET
 
     def delay(self, retry: int, uniform: Callable[[float, float], float]) -> float:
         """Seconds before the retry with this number (0, 1, 2 …)."""
-        return self.backoff_factor * 2.0**retry * uniform(1.0, 1.25)
+        longest = max(_LONGEST_DELAY, self.backoff_factor)
+        return min(longest, self.backoff_factor * 2.0**retry) * uniform(1.0, 1.25)
 
 
 @dataclass
@@ -60,22 +69,27 @@ class Budget:
 class Pace:
     """When the next request of a connection may start: paced, paused, or at once.
 
-    A run waits for at most `RUN_BUDGET` seconds with all its requests held back, and for as long
+    A run waits for at most ``run_budget`` seconds with all its requests held back, and for as long
     for things that the vendor is still making.
 
     ``gate``: the clock's time before which none starts. ``bandwidth``: how fast bytes come. Shared
     by all loops of a connection.
     """
 
-    def __init__(self, requests_per_second: float | None, bandwidth: float | None = None) -> None:
+    def __init__(
+        self,
+        requests_per_second: float | None,
+        bandwidth: float | None = None,
+        run_budget: float = RUN_BUDGET,
+    ) -> None:
         self.gate = 0.0
         self.bandwidth = Bandwidth(bandwidth)
         self._interval = 1.0 / requests_per_second if requests_per_second else 0.0
         self._next = 0.0
         self._paused_until = 0.0
-        self._budget = Budget()
+        self._budget = Budget(run_budget)
         self._waited_until = 0.0
-        self._to_wait = Budget()
+        self._to_wait = Budget(run_budget)
 
     def started(self, clock: Clock) -> None:
         """A request starts now."""
@@ -110,17 +124,19 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     ``now``: seconds since the epoch, to which an HTTP date is held.
     """
     value = headers.get("retry-after", "").strip()
-    if _SECONDS.fullmatch(value):
-        seconds = float(value)
-    else:
-        try:
-            moment = parsedate_to_datetime(value)
-            if moment.tzinfo is None:
-                moment = moment.replace(tzinfo=timezone.utc)
-            seconds = moment.timestamp() - now
-        except (TypeError, ValueError, OverflowError):
-            return None
-    return max(1.0, seconds) if math.isfinite(seconds) else None
+    seconds = float(value) if _SECONDS.fullmatch(value) else seconds_until(value, now)
+    return max(1.0, seconds) if seconds is not None and math.isfinite(seconds) else None
+
+
+def seconds_until(date: str, now: float) -> float | None:
+    """Seconds from ``now`` (since the epoch) to an HTTP date; None: it is none."""
+    try:
+        moment = parsedate_to_datetime(date)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=timezone.utc)
+        return moment.timestamp() - now
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def come_back_at(now: float, seconds: float) -> datetime:

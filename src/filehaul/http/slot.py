@@ -20,15 +20,22 @@ from ..errors import VendorError
 from ..redact import redact
 from .failures import defect
 from .flow import Bandwidth
-from .messages import NOBODY, Authorization, Head, Headers, Request, Response, Writer
+from .messages import (
+    ERROR_BODY,
+    NOBODY,
+    Authorization,
+    Head,
+    Headers,
+    Request,
+    Response,
+    Writer,
+)
 from .origins import in_ascii, is_private
 from .routes import Lines, Route, private_address
+from .rules import Rules
 
 if TYPE_CHECKING:
     from .client import HttpSettings
-
-ERROR_BODY = 64 * 1024
-"""Bytes kept of an answer that is not the thing asked for; the connection of a longer one ends."""
 
 NOT_READY = 202
 """RFC 9110 15.3.3: accepted, and not done. Of a file's bytes it says: come again."""
@@ -102,16 +109,22 @@ class Slot:
     ``opened`` is told the descriptor of each new connection, ``bandwidth`` what came.
 
     ``failure``: what a callback raised; ``whole``: False where the rest of a refusal was not
-    wanted.
+    wanted; ``written``: the writer has this answer's body.
     """
 
     def __init__(
-        self, settings: HttpSettings, opened: Callable[[int, int], int], bandwidth: Bandwidth
+        self,
+        settings: HttpSettings,
+        opened: Callable[[int, int], int],
+        bandwidth: Bandwidth,
+        rules: Rules,
     ) -> None:
         self.curl = pycurl.Curl()
+        self.rules = rules
         self.flight: Flight | None = None
         self.failure: BaseException | None = None
         self.whole = True
+        self.written = False
         self._refused_address = ""
         self._received = -1.0
         self._quiet = 0.0
@@ -139,6 +152,7 @@ class Slot:
         self.flight = flight
         self.failure = None
         self.whole = True
+        self.written = False
         self._refused_address = ""
         self._received = -1.0
         self._lines.clear()
@@ -228,9 +242,13 @@ class Slot:
         request = self.flight.request
         head = self.head
         writer = self.flight.writer
-        if not 200 <= head.status < 300 or (writer is not None and head.status == NOT_READY):
+        if not 200 <= head.status < 300:
             self._deliver = self._keep_excerpt
         elif writer is not None:
+            if head.status == NOT_READY or self.rules.holds_back(head):
+                self._deliver = self._keep_excerpt
+                return
+            self.written = True
             writer.begin(head)
             self._deliver = writer.write
         else:
@@ -270,9 +288,9 @@ class Slot:
         try:
             if self._head is None:
                 self._choose()
-            writer, status = self.flight.writer, self.head.status
-            if writer is not None and 200 <= status < 300 and status != NOT_READY:
-                writer.end()
+            if self.written:
+                assert self.flight.writer is not None
+                self.flight.writer.end()
         except Exception as problem:
             self.failure = defect(problem)
 

@@ -60,6 +60,8 @@ class Requests:
         """
         if not self._by_link or task.way != CONTENT or not isinstance(problem, AnswerError):
             return False
+        if problem.settled:
+            return False
         return self._expired.says(problem.status, problem.answer)
 
     def _detour(self, asking: Asking) -> Detour | None:

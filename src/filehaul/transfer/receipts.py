@@ -142,7 +142,13 @@ def refused(receipt: Receipt, problem: FilehaulError) -> Receipt:
 
 
 def is_permanent(problem: FilehaulError) -> bool:
-    """4xx except 401, 408, 425, 429; wrong bytes three times; HTML in the file's place."""
+    """4xx except 401, 408, 425, 429; wrong bytes three times; HTML in the file's place.
+
+    A rule of the config has the first word about an answer, and one that is asked again is not
+    permanent.
+    """
     if isinstance(problem, AnswerError):
+        if problem.settled or problem.temporary:
+            return problem.settled
         return 400 <= problem.status < 500 and problem.status not in _RETRIED
     return not problem.temporary and not isinstance(problem, CredentialsError)

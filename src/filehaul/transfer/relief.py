@@ -72,6 +72,7 @@ class Relief:
             and settings.concurrency >= _LEAST_IN_FLIGHT
             and settings.requests_per_second is None
             and settings.bandwidth is None
+            and all(min(rule.status) >= 300 for rule in settings.retry.rules)  # they know no rules
         )
 
     def _call(self) -> None:
