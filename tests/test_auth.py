@@ -96,9 +96,10 @@ def test_the_same_token_again():
         return answer(b"no", status="401 No")
 
     with BareServer(stubborn) as server:
-        grant = auth.ClientCredentials(server.url + TOKEN, "id", SECRET)
+        endpoint = auth.Endpoint(server.url + TOKEN, "id", SECRET)
         http = client_for(server, concurrency=8)
-        http.authorize = auth.OAuth2(grant, http.send, http.clock)
+        fetch = auth.client_credentials(endpoint, http.send, http.clock)
+        http.authorize = auth.OAuth2(fetch, http.clock)
         with http:
             results = list(http.run([Request(server.url + "/x")] * 8))
     assert {type(result.error) for result in results} == {CredentialsError}
@@ -154,9 +155,9 @@ def _life(more):
     """Seconds until a token of this answer is asked for anew, and 60 more."""
     clock = FakeClock()
     with BareServer(lambda _: answer(json.dumps({"access_token": "abc", **more}).encode())) as it:
-        grant = auth.ClientCredentials(it.url, "id", SECRET, default_life=1234)
+        endpoint = auth.Endpoint(it.url, "id", SECRET, default_life=1234)
         with client_for(it) as http:
-            oauth = auth.OAuth2(grant, http.send, clock)
+            oauth = auth.OAuth2(auth.client_credentials(endpoint, http.send, clock), clock)
             first = oauth.current()
             while oauth.current() is first:
                 clock.now += 1

@@ -105,8 +105,8 @@ def test_the_secret_follows_no_redirect(style, status):
     other = BareServer(lambda _: answer(b'{"error": "who?"}'))
     server = BareServer(lambda _: redirect(other.url + "/steal", status))
     http = client_for("http://127.0.0.1:1", named_urls=(server.url,))
-    grant = auth.ClientCredentials(server.url + TOKEN, "id", SECRET, method=style)
-    oauth = auth.OAuth2(grant, http.send, http.clock)
+    endpoint = auth.Endpoint(server.url + TOKEN, "id", SECRET, method=style)
+    oauth = auth.OAuth2(auth.client_credentials(endpoint, http.send, http.clock), http.clock)
     told = pytest.raises(CredentialsError, match=r"its body to another origin|who\?")
     with other, server, http, told:
         oauth.current()

@@ -11,7 +11,7 @@ from config_dicts import config, seed, spoilt, with_endpoint, with_resource
 from filehaul.config import load_config
 from filehaul.config.agree import duckdb_file
 from filehaul.config.base import spelled
-from filehaul.config.model import OAuth2Auth
+from filehaul.config.sign_in import OAuth2Auth
 from filehaul.errors import ConfigError
 
 
@@ -133,7 +133,7 @@ def test_every_default(tmp_path, monkeypatch):
     assert (client.insecure, client.proxy, client.trusted_hosts) == (False, None, ())
     auth = client.auth
     assert isinstance(auth, OAuth2Auth)
-    assert auth.token_endpoint_auth_method == "client_secret_post"
+    assert auth.method == "client_secret_post"
     resource = read.resources[0]
     assert (resource.selected, resource.raw) == (True, False)
     assert (resource.fields, resource.content) == (None, None)

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from . import __version__, auth
+from . import __version__
+from .auth.configured import Means, credentials, named_urls
 from .config import Config
-from .config.model import ApiKeyAuth, BasicAuth, BearerAuth, Client, OAuth2Auth
-from .http import Authorize, Clock, Http, HttpSettings, RetryPolicy, Wait
+from .config.model import Client
+from .http import Clock, Http, HttpSettings, RetryPolicy, Wait
 from .http.tls import ca_bundle
 from .redact import conceal_if_secret
 
 
-def settings_of(client: Client, folder: Path) -> HttpSettings:
-    """The HTTP settings that a client block asks for; files in it are relative to ``folder``."""
+def settings_of(client: Client, folder: Path, named: tuple[str, ...] = ()) -> HttpSettings:
+    """The HTTP settings that a client block asks for; files in it are relative to ``folder``.
+
+    ``named``: addresses beside ``base_url`` that the config names.
+    """
 
     def file(name: str | None) -> str | None:
         return None if name is None else str(folder / Path(name).expanduser())
@@ -26,7 +30,7 @@ def settings_of(client: Client, folder: Path) -> HttpSettings:
         base_url=client.base_url,
         headers=tuple((name, value.strip()) for name, value in client.headers.items()),
         trusted_hosts=client.trusted_hosts,
-        named_urls=(client.auth.token_url,) if isinstance(client.auth, OAuth2Auth) else (),
+        named_urls=named,
         retry=RetryPolicy(
             retry.statuses,
             retry.max_retries,
@@ -59,30 +63,7 @@ def connect(
     client = config.client
     for name, value in client.headers.items():
         conceal_if_secret(name, value)
-    settings = settings_of(client, config.folder)
+    settings = settings_of(client, config.folder, named_urls(config))
     http = Http(settings, clock=clock, cancelled=cancelled, waiting=waiting)
-    http.authorize = _credentials(client, http, clock)
+    http.authorize = credentials(config, Means(http.send, clock, http.wait))
     return http
-
-
-def _credentials(client: Client, http: Http, clock: Clock) -> Authorize | None:
-    block = client.auth
-    if isinstance(block, OAuth2Auth):
-        grant = auth.ClientCredentials(
-            token_url=block.token_url,
-            client_id=block.client_id,
-            client_secret=block.client_secret,
-            method=block.token_endpoint_auth_method,
-            scope=block.scope or "",
-            audience=block.audience or "",
-            extra=block.extra,
-            default_life=block.default_token_expiration,
-        )
-        return auth.OAuth2(grant, http.send, clock)
-    if isinstance(block, BearerAuth):
-        return auth.bearer(block.token)
-    if isinstance(block, ApiKeyAuth):
-        return auth.api_key(block.name, block.api_key, block.location)
-    if isinstance(block, BasicAuth):
-        return auth.http_basic(block.username, block.password)
-    return None

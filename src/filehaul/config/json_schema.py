@@ -24,9 +24,12 @@ _SECRET = {
     "additionalProperties": False,
     "description": "looked up in dlt's providers: environment, .dlt/secrets.toml, vaults",
 }
-_TWINS = {
-    "OAuth2Auth": {"access_token_url": "token_url", "access_token_request_data": "extra"},
-}
+_SPELLINGS = {"access_token_url": "token_url", "access_token_request_data": "extra"}
+_TOKEN_REQUESTS = (
+    *("OAuth2Auth", "RefreshTokenAuth", "AuthorizationCodeAuth", "DeviceCodeAuth"),
+    "JwtBearerAuth",
+)
+_TWINS = dict.fromkeys(_TOKEN_REQUESTS, _SPELLINGS)
 _DLT_AUTOMATIC = {
     "type": "object",
     "properties": {"type": {"enum": ["auto", "json_response"]}},
@@ -137,6 +140,12 @@ def _short_forms(definitions: dict[str, Any]) -> None:
             "description": "short for type: bearer",
         }
     )
+    for name in _TOKEN_REQUESTS:
+        key = definitions[name]["properties"]["key"]
+        kept = {word: key.pop(word) for word in ("$ref", "anyOf") if word in key}
+        key["anyOf"] = [*kept.get("anyOf", [kept]), {"type": "string"}]
+    secret = {"required": ["client_secret"]}, {"required": ["key"]}
+    definitions["OAuth2Auth"]["anyOf"] = list(secret)
     definitions["Client"]["properties"]["session"] = {"description": "dlt's: a session object"}
     for name in ("Resource", "Changes"):
         deleted = definitions[name]["properties"]["deleted"]

@@ -6,15 +6,16 @@ Field descriptions become the JSON Schema that editors complete from (`filehaul 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from .base import Headers, Line, Model, name_problem, one_line
+from .base import Headers, Model, name_problem
 from .field_source import FieldSource, only_kinds
 from .paginators import Paginator
 from .rules import Rule
+from .sign_in import Auth
 from .units import Size
 
 __all__ = ["Client", "FieldSource", "Fields", "Model", "Paginator", "name_problem"]
@@ -70,89 +71,6 @@ class Timeouts(Model):
 
     connect: float = Field(10.0, gt=0, le=3600, description="seconds until a connection stands")
     stall: float = Field(30.0, ge=1, le=86400, description="seconds without a byte")
-
-
-class OAuth2Auth(Model):
-    """OAuth2 client credentials (RFC 6749 4.4)."""
-
-    type: Literal["oauth2", "oauth2_client_credentials"]
-    token_url: str = Field(description="where tokens are had; also spelled access_token_url")
-    client_id: str = Field(min_length=1)
-    client_secret: str = Field(min_length=1, repr=False)
-    token_endpoint_auth_method: Literal["client_secret_post", "client_secret_basic"] = Field(
-        "client_secret_post", description="RFC 6749 2.3.1: the secret in the body, or by Basic"
-    )
-    scope: str | None = Field(None, description="space-separated")
-    audience: str | None = None
-    extra: dict[str, Any] = Field(
-        default_factory=dict,
-        repr=False,
-        description="more fields of the token request; also spelled access_token_request_data",
-    )
-    default_token_expiration: float = Field(
-        3600.0, gt=0, description="seconds, where the vendor does not say"
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_spelling(cls, value: Any) -> Any:
-        """dlt's names become ours; of the token request's fields dlt's win."""
-        if not isinstance(value, dict):
-            return value
-        value = dict(value)
-        url = value.pop("access_token_url", None)
-        if url is not None:
-            if value.get("token_url") is not None:
-                raise PydanticCustomError(
-                    "twice", "token_url and access_token_url are one key: give one of them"
-                )
-            value["token_url"] = url
-        data = value.pop("access_token_request_data", None)
-        if data is not None:
-            extra = value.get("extra")
-            both = isinstance(data, dict) and isinstance(extra, dict)
-            value["extra"] = {**extra, **data} if both else data
-        return value
-
-    @field_validator("token_url")
-    @classmethod
-    def _http(cls, value: str) -> str:
-        if not re.match(r"https?://[^/\s]+\S*\Z", value, re.IGNORECASE):
-            raise ValueError("must begin with https:// or http:// and name a host")
-        return value
-
-
-class BearerAuth(Model):
-    """A token that does not change."""
-
-    type: Literal["bearer"]
-    token: Line = Field(min_length=1, repr=False)
-
-
-class ApiKeyAuth(Model):
-    """A key in a header, the query or a cookie."""
-
-    type: Literal["api_key"]
-    name: str = Field("Authorization", description="of the header, parameter or cookie")
-    api_key: str = Field(min_length=1, repr=False)
-    location: Literal["header", "query", "param", "cookie"] = "header"
-
-    @model_validator(mode="after")
-    def _fits(self) -> ApiKeyAuth:
-        if self.location in ("header", "cookie"):
-            one_line(self.api_key)
-        return self
-
-
-class BasicAuth(Model):
-    """User name and password."""
-
-    type: Literal["http_basic"]
-    username: str
-    password: str = Field(repr=False)
-
-
-Auth = Annotated[OAuth2Auth | BearerAuth | ApiKeyAuth | BasicAuth, Field(discriminator="type")]
 
 
 class Client(Model):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from ..errors import FilehaulError
+from ..errors import Cancelled, FilehaulError
 from .judge import Judge
 from .loop import Loop
 from .messages import Authorize, Clock, Request, Response, Result, Wait
@@ -14,6 +14,8 @@ from .origins import Origins
 from .proxies import Proxies
 from .retry import Pace, RetryPolicy
 from .routes import Routes
+
+_SHARED, _LONGEST = 0.01, 0.5  # seconds that `wait` sleeps, with transfers in flight and without
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,17 @@ class Http:
                 assert result.response is not None
                 return result.response
         raise FilehaulError("a request vanished")
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, while what is in flight goes on. Raises Cancelled."""
+        until = self.clock.monotonic() + seconds
+        while (left := until - self.clock.monotonic()) > 0.0:
+            if self.cancelled():
+                raise Cancelled("cancelled", hint="run again: it goes on where it stopped")
+            busy = [one for one in self._loops if one.busy and one.multi.in_flight]
+            for one in busy:
+                one.multi.drive(0.0)
+            self.clock.sleep(min(left, _SHARED if busy else _LONGEST))
 
     def _loop(self, concurrency: int) -> Loop:
         """A free loop, or one more: a token is asked for while transfers are in flight."""

@@ -27,13 +27,20 @@ class Client:
 
 
 class Grants:
-    """Tokens given out for client credentials (RFC 6749, 4.4). Thread-safe."""
+    """Tokens given out for client credentials and refresh tokens (RFC 6749, 4.4, 6). Thread-safe.
+
+    ``rotates``: a refresh token is good once, and one that comes twice ends its whole sign-in.
+    """
 
     def __init__(self, client: Client, ttl: float) -> None:
         self._client = client
         self._ttl = ttl
         self._tokens: dict[str, float] = {}  # token -> when it expires, monotonic seconds
         self._lock = Lock()
+        self._refresh: dict[str, int] = {}  # good ones -> the sign-in that they belong to
+        self._spent: dict[str, int] = {}
+        self.rotates = True
+        self.refreshed = 0
         self.requests = 0
         self.issued = 0
 
@@ -46,6 +53,20 @@ class Grants:
                 self._tokens = {key: end for key, end in self._tokens.items() if end > now}
             self._tokens[token] = now + self._ttl
         return token
+
+    def refresh_token(self, sign_in: int | None = None) -> str:
+        """A new refresh token, without a request: of a new sign-in, unless one is named."""
+        token = secrets.token_urlsafe(24)
+        with self._lock:
+            known = (*self._refresh.values(), *self._spent.values())
+            self._refresh[token] = max(known, default=0) + 1 if sign_in is None else sign_in
+        return token
+
+    def end_sign_ins(self) -> None:
+        """No refresh token given out so far is good any more."""
+        with self._lock:
+            self._spent |= self._refresh
+            self._refresh.clear()
 
     def expire_all(self) -> None:
         """No token given out so far is good any more."""
@@ -67,21 +88,44 @@ class Grants:
         if not self._knows(request, form):
             challenge = {"WWW-Authenticate": 'Basic realm="fake vendor"'}
             return _refusal(401, "invalid_client", "Client authentication failed.", challenge)
-        if form.get("grant_type") != "client_credentials":
-            told = f"grant_type must be client_credentials, not {form.get('grant_type')!r}."
+        kind = form.get("grant_type")
+        if kind == "refresh_token":
+            return self._refreshed(form)
+        if kind != "client_credentials":
+            told = f"grant_type must be client_credentials or refresh_token, not {kind!r}."
             return _refusal(400, "unsupported_grant_type", told)
+        return self._token(form)
+
+    def _token(self, form: dict[str, str], refresh_token: str | None = None) -> Answer:
         token = {
             "access_token": self.issue(),
             "token_type": "Bearer",
             "expires_in": int(self._ttl) if self._ttl == int(self._ttl) else self._ttl,
         }
+        if refresh_token is not None:
+            token["refresh_token"] = refresh_token
         if "scope" in form:
             token["scope"] = form["scope"]
         return json_answer(200, token, NO_STORE)
 
+    def _refreshed(self, form: dict[str, str]) -> Answer:
+        given = form.get("refresh_token", "")
+        with self._lock:
+            sign_in = self._refresh.get(given)
+            if sign_in is None:
+                ended = self._spent.get(given)
+                kept = {key: one for key, one in self._refresh.items() if one != ended}
+                self._refresh = kept
+            elif self.rotates:
+                self._spent[given] = self._refresh.pop(given)
+            self.refreshed += sign_in is not None
+        if sign_in is None:
+            return _refusal(400, "invalid_grant", "The refresh token is spent or unknown.")
+        return self._token(form, self.refresh_token(sign_in) if self.rotates else None)
+
     def _knows(self, request: RecordedRequest, form: dict[str, str]) -> bool:
         known = self._client
-        posted = (form.get("client_id"), form.get("client_secret"))
+        posted = (form.get("client_id"), form.get("client_secret", ""))
         header = request.headers.get("authorization")
         if known.style == "post" or (known.style == "both" and header is None):
             given: tuple[str | None, str | None] = posted if header is None else (None, None)

@@ -53,7 +53,8 @@ class FakeVendor(OwnFiles):
     ``GET /v1/folders/{id}/items?offset=&limit=``, the files (``type: file``, no path) and folders
     (``type: folder``) directly in a folder, from root ``0`` down, as the files' paths have them.
     ``GET /v1/changes/start`` and ``GET /v1/changes?token=&limit=`` are a change feed of what `put`,
-    `trash` and `remove` do (:mod:`filehaul.testing.changes`).
+    `trash` and `remove` do (:mod:`filehaul.testing.changes`). ``grants`` gives refresh tokens out,
+    and ends sign-ins.
 
     ``options`` are the options in force. ``traffic`` counts connections (made, open now, most at
     once) and requests in flight. ``errors`` holds exceptions of the vendor itself or of a hook:
@@ -159,7 +160,7 @@ class FakeVendor(OwnFiles):
         shown = generated or self._paths
         self._changes = ChangeLog()
         self._routes = Routes(
-            options, self._shelf, shown, self._changes, self._grants, self._origin
+            options, self._shelf, shown, self._changes, self.grants, self._origin
         )
 
     def _begin(self, options: Options) -> None:
@@ -169,7 +170,7 @@ class FakeVendor(OwnFiles):
         self._ports = [options.port, 0] if options.second_origin else [options.port]
         self._server: Server | None = None
         client = Client(options.client_id, options.client_secret, options.token_style)
-        self._grants = Grants(client, options.token_ttl)
+        self.grants = Grants(client, options.token_ttl)
         self._scripts = Scripts()
         self._journal = Journal(options.log)
 
@@ -245,11 +246,11 @@ class FakeVendor(OwnFiles):
 
     def token(self) -> str:
         """A new good token, without a request."""
-        return self._grants.issue()
+        return self.grants.issue()
 
     def expire_tokens(self) -> None:
         """From now on, each token given out so far is answered with 401."""
-        self._grants.expire_all()
+        self.grants.expire_all()
 
     def expire_links(self) -> None:
         """From now on, each signed URL given out so far is answered with 403."""
@@ -318,18 +319,18 @@ class FakeVendor(OwnFiles):
     def clear_requests(self) -> None:
         """Empty the log and begin all counts, ``max_concurrent`` among them, anew."""
         self._journal.clear()
-        self._grants.requests = self._grants.issued = 0
+        self.grants.requests = self.grants.issued = 0
         self.traffic.forget()
 
     @property
     def token_requests(self) -> int:
         """Requests to the token endpoint, whatever they were answered."""
-        return self._grants.requests
+        return self.grants.requests
 
     @property
     def tokens_issued(self) -> int:
         """Tokens given out, by the endpoint or by :meth:`token`."""
-        return self._grants.issued
+        return self.grants.issued
 
     @property
     def max_concurrent(self) -> int:
@@ -351,7 +352,7 @@ class FakeVendor(OwnFiles):
     def _answer(self, request: RecordedRequest) -> Answer:
         try:
             if request.path == self._routes.token_path:
-                self._grants.requests += 1
+                self.grants.requests += 1
             answer = self._scripts.answer(request, self._routes.answer)
         except Exception as error:  # a hook's, or our own: the client gets 500, the test is told
             self.errors.append(error)
