@@ -68,7 +68,7 @@ class FakeVendor(OwnFiles):
     """
 
     _routes: Routes | Played
-    _grants: Grants
+    grants: Grants
 
     def __init__(self, files: Iterable[FakeFile] = (), **options: Unpack[OptionArguments]) -> None:
         self._set_up(Options(**options), None, (0, 0, 0))
@@ -138,7 +138,7 @@ class FakeVendor(OwnFiles):
         vendor = cls.__new__(cls)
         vendor._begin(Options(**options))
         make = play_of(play) if isinstance(play, str) else play
-        grants, origin = vendor._grants, vendor._origin
+        grants, origin = vendor.grants, vendor._origin
         vendor._routes = Played(make, account, dict(settings or {}), vendor.options, grants, origin)
         vendor._shelf = vendor._paths = vendor._changes = NoFiles()
         return vendor
@@ -159,9 +159,7 @@ class FakeVendor(OwnFiles):
         generated = tree and GeneratedTree(self._shelf, *tree)
         shown = generated or self._paths
         self._changes = ChangeLog()
-        self._routes = Routes(
-            options, self._shelf, shown, self._changes, self.grants, self._origin
-        )
+        self._routes = Routes(options, self._shelf, shown, self._changes, self.grants, self._origin)
 
     def _begin(self, options: Options) -> None:
         self.options = options
