@@ -9,12 +9,15 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from filehaul.errors import Cancelled
 from filehaul.execute import Crew, Errand, Outcome
+from filehaul.http import Http, HttpSettings
+from filehaul.sink import Folder
 from filehaul.testing import FakeVendor, Fault, content_of
 from filehaul.transfer import relief
 from filehaul.watch import Watch
@@ -48,7 +51,7 @@ def seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Seen:
     """A crew at the first opportunity, and a look at what it does."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("filehaul.spine.Destination", NoDestination)
-    for name, value in {"_BUSY": -1.0, "_WORTH": 100, "_LOOK": 8}.items():
+    for name, value in {"_BUSY": -1.0, "_WORTH": 0.0, "_LOOK": 8, "_STEADY": 0.0}.items():
         monkeypatch.setattr(relief, name, value)
     monkeypatch.setattr(os, "cpu_count", lambda: 3)
     found = Seen()
@@ -123,6 +126,35 @@ def test_what_goes_wrong_is_done_again_by_the_rules(vendor: FakeVendor, seen: Se
         ("done", COUNT - 10),
         ("failed", 10),
     ]
+
+
+def test_when_a_crew_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where this process is at work without a pause for a while, and much is left: not in a burst
+    of answers, not where it waits, not for little.
+    """
+    monkeypatch.undo()  # as it is outside of these tests
+    now = [0.0, 0.0]
+    clocks = SimpleNamespace(monotonic=lambda: now[0], thread_time=lambda: now[1])
+    monkeypatch.setattr(relief, "time", clocks)
+
+    def called(landings: int, passed: float, worked: float, left: int) -> bool:
+        """``passed``, ``worked``: seconds a file."""
+        with Http(HttpSettings("http://127.0.0.1:1")) as http:
+            one = relief.Relief(http, Folder(tmp_path), left, most=2)
+            calls: list[int] = []
+            monkeypatch.setattr(one, "_call", lambda: calls.append(1))
+            for _ in range(landings):
+                now[0] += passed
+                now[1] += worked
+                one.look()
+        return bool(calls)
+
+    assert called(1000, 0.0001, 0.0001, 20_000)
+    assert called(100, 0.001, 0.0008, 1000)
+    assert not called(200, 0.0001, 0.0001, 20_000)  # a burst: it may be over
+    assert not called(63, 0.001, 0.001, 20_000)
+    assert not called(1000, 0.001, 0.0006, 20_000)  # four tenths of the time it waits
+    assert not called(1000, 0.0001, 0.0001, 3000)  # done before another process is there
 
 
 def test_a_token_that_expires(vendor: FakeVendor, seen: Seen) -> None:

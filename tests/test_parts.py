@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filehaul import parts as room
+from filehaul import pieces
 from filehaul.ranges import gaps, joined
 from filehaul.testing import FakeFile, FakeVendor, Fault, RecordedRequest
 from filehaul.transfer import large
@@ -358,7 +359,7 @@ def test_a_full_disk(vendor: FakeVendor, monkeypatch: pytest.MonkeyPatch) -> Non
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(room, "allocate", no_room)
+        patch.setattr(room, "make_room", no_room)
         report = haul(in_parts(vendor))
     assert report.exit_code == 6
     assert "the sink is full" in str(report.error)
@@ -367,21 +368,55 @@ def test_a_full_disk(vendor: FakeVendor, monkeypatch: pytest.MonkeyPatch) -> Non
     assert sink_files() == {"big.bin": BIG}
 
 
+def test_others_take_the_room(vendor: FakeVendor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The blocks are no longer to be had when they are reserved: exit 6; the next run fetches."""
+
+    def no_room(_descriptor: int, first: int, _size: int) -> None:
+        if first:
+            raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(room, "_RESERVED", PART)
+        patch.setattr(room, "reserve", no_room)
+        report = haul(in_parts(vendor))
+    assert report.exit_code == 6
+    assert "the sink is full" in str(report.error)
+    assert numbers(haul(in_parts(vendor))) == (1, 0, 0, 0)
+    assert sink_files() == {"big.bin": BIG}
+
+
+@pytest.mark.parametrize("vectors", [0, 3])
+def test_a_disk_takes_what_it_likes(
+    vendor: FakeVendor, vectors: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A write that takes only a part of the bytes, or one chunk at a time, loses none."""
+    monkeypatch.setattr(pieces, "_AT_ONCE", vectors)
+    real = room.write_at
+
+    def write_at(descriptor: int, chunks: list[room.Chunk], position: int) -> int:
+        first = chunks[0]
+        return real(descriptor, [first[: len(first) // 2 or 1], *chunks[1:]][:1], position)
+
+    monkeypatch.setattr(room, "write_at", write_at)
+    assert numbers(haul(in_parts(vendor))) == (1, 0, 0, 0)
+    assert sink_files() == {"big.bin": BIG}
+
+
 def test_a_disk_that_fills_up(vendor: FakeVendor, monkeypatch: pytest.MonkeyPatch) -> None:
     """A thread that cannot write ends the run with exit 6; the next one goes on."""
     written = [0]
-    real = room.os.pwrite
+    real = room.write_at
 
-    def pwrite(descriptor: int, data: bytes, position: int) -> int:
-        written[0] += len(data)
+    def write_at(descriptor: int, chunks: list[room.Chunk], position: int) -> int:
+        written[0] += sum(map(len, chunks))
         if written[0] > 6 * PART:
             raise OSError(28, "No space left on device")
-        return real(descriptor, data, position)
+        return real(descriptor, chunks, position)
 
     monkeypatch.setattr(room, "WORTH_KEEPING", PART)
     monkeypatch.setattr(large, "WORTH_KEEPING", PART)
     with monkeypatch.context() as patch:
-        patch.setattr(room.os, "pwrite", pwrite)
+        patch.setattr(room, "write_at", write_at)
         report = haul(in_parts(vendor))
     assert report.exit_code == 6
     assert "the sink is full" in str(report.error)

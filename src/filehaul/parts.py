@@ -23,16 +23,17 @@ from .fit import algorithms, wanted
 from .http import Head
 from .ledger import Partial
 from .models import Task
-from .pieces import Lane, Lanes
+from .pieces import Chunk, Lane, Lanes, rest_of, write_at
 from .ranges import Marks, Spans, gaps, joined, marks_in, marks_of, span_of, validator_of
 from .redact import redact
-from .sink import Sink, allocate
+from .sink import Sink, make_room, reserve
 
 PART = 16 * 1024 * 1024
 """Bytes of one request: large enough that asking costs nothing, small enough to be asked again."""
-PIECE = 256 * 1024
+PIECE = 512 * 1024
 """Bytes that are written at once: many parts are in memory at a time, and each has one."""
-_READ = 1024 * 1024
+_READ = 512 * 1024
+_RESERVED = 16 * 1024 * 1024  # bytes of room that are asked for at once: nobody writes meanwhile
 
 
 class WholeError(VendorError):
@@ -164,30 +165,33 @@ class Parts:
             self.is_refused = True
             raise WholeError("two versions of the file could not be told apart", where=where)
         self._marks = marks
-        if self._descriptor < 0:
+        is_new = self._descriptor < 0
+        if is_new:
             self._descriptor = self.sink.create(self.partial)
-            self._read_along()
         if self.count > 1:
             try:
-                allocate(self._descriptor, self.total)
+                make_room(self._descriptor, self.total)
             except OSError as problem:
                 raise self.sink.trouble(problem, self.partial) from problem
+        if is_new:
+            self._read_along()
         self._answered = True
 
     # -- to the disk -------------------------------------------------------------------------
 
-    def put(self, part: Part, lane: Lane, position: int, chunks: list[bytes]) -> None:
+    def put(self, part: Part, lane: Lane, position: int, chunks: list[Chunk]) -> None:
         """Have a thread write these chunks there."""
         with self._turn:
             self._pending += 1
         lane.put(bound(self._keep, part, position, chunks))
 
-    def _keep(self, part: Part, position: int, chunks: list[bytes]) -> None:
-        data = memoryview(chunks[0] if len(chunks) == 1 else b"".join(chunks))
+    def _keep(self, part: Part, position: int, chunks: list[Chunk]) -> None:
         written = 0
         try:
-            while not self._full and written < len(data):
-                written += os.pwrite(self._descriptor, data[written:], position + written)
+            while not self._full and chunks:
+                took = write_at(self._descriptor, chunks, position + written)
+                written += took
+                chunks = rest_of(chunks, took)
         except Exception as problem:  # the thread must live, and the file fails
             self._full = True
             self._trouble(problem)
@@ -220,25 +224,37 @@ class Parts:
 
     def _read(self) -> None:
         digests = {name: checksums.new(name) for name in algorithms(self.wanted)}
-        position = 0
+        position, room = 0, memoryview(bytearray(_READ))
         try:
-            while position < self.total:
-                end = self._readable(position)
-                if end is None:
-                    return
-                while position < end and not self._closing:
-                    data = os.pread(self._descriptor, min(_READ, end - position), position)
-                    if not data:
-                        raise TemporaryError("the partial is shorter than it was")
-                    position += len(data)
-                    for digest in digests.values():
-                        digest.update(data)
+            self._reserve()
+            # Its offset is the reader's alone: what is written says where.
+            with open(self._descriptor, "rb", buffering=0, closefd=False) as file:
+                file.seek(0)
+                while position < self.total:
+                    end = self._readable(position)
+                    if end is None:
+                        return
+                    while position < end and not self._closing:
+                        count = file.readinto(room[: end - position])
+                        if not count:
+                            raise TemporaryError("the partial is shorter than it was")
+                        position += count
+                        for digest in digests.values():
+                            digest.update(room[:count])
         except Exception as problem:
             self._trouble(problem)
         else:
             with self._turn:
                 self.hashes = {name: digest.hexdigest() for name, digest in digests.items()}
                 self._turn.notify_all()
+
+    def _reserve(self) -> None:
+        """Room for the whole file, while its first bytes are on their way."""
+        if self.count > 1:
+            for first in range(0, self.total, _RESERVED):
+                if self._closing or self.problem is not None:
+                    return
+                reserve(self._descriptor, first, min(_RESERVED, self.total - first))
 
     def _readable(self, position: int) -> int | None:
         """Up to where it can be read, beyond this position; None: nobody wants it any more."""
@@ -305,7 +321,7 @@ class Part:
         self._lane = lane
         self._got = 0
         self._until = end
-        self._chunks: list[bytes] = []
+        self._chunks: list[Chunk] = []
         self._gathered = 0
 
     @property

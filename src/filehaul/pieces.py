@@ -18,11 +18,16 @@ from . import checksums
 from .errors import FilehaulError
 from .sink import Sink
 
-SMALL = 256 * 1024
-"""Bytes: a file below this is written at once when it is whole."""
+SMALL = 512 * 1024
+"""Bytes: a file below this is written at once when it is whole. For so few a thread does not pay:
+handing over costs more than hashing takes, and at its end a file waits for the thread.
+"""
 PIECE = 1024 * 1024
 _QUEUED = 8  # pieces that may wait for a thread: then the network waits too
 _MOST_LANES = 4
+_AT_ONCE = 1024 if hasattr(os, "pwritev") else 0  # IOV_MAX of Linux and macOS
+
+Chunk = bytes | memoryview
 
 
 class Lanes:
@@ -247,3 +252,19 @@ def write_all(descriptor: int, data: bytes) -> None:
     written = os.write(descriptor, data)
     while written < len(data):
         written += os.write(descriptor, memoryview(data)[written:])
+
+
+def write_at(descriptor: int, chunks: list[Chunk], position: int) -> int:
+    """These chunks one after the other from there on, as far as one call goes: how many bytes."""
+    if _AT_ONCE:
+        return os.pwritev(descriptor, chunks[:_AT_ONCE], position)
+    return os.pwrite(descriptor, chunks[0], position)
+
+
+def rest_of(chunks: list[Chunk], took: int) -> list[Chunk]:
+    """What is left of them after so many bytes."""
+    for number, chunk in enumerate(chunks):
+        if took < len(chunk):
+            return [memoryview(chunk)[took:], *chunks[number + 1 :]]
+        took -= len(chunk)
+    return []

@@ -14,13 +14,22 @@ from ..errors import FilehaulError
 from ..models import Receipt
 from .bucket import Bucket
 from .folder import Folder
-from .space import allocate
+from .space import make_room, reserve
 from .trouble import RefusedError
 
 if TYPE_CHECKING:  # it takes long, and processes that only write have no use for it
     from ..config import Config
 
-__all__ = ["Bucket", "Folder", "RefusedError", "Sink", "allocate", "identity_of", "sink_of"]
+__all__ = [
+    "Bucket",
+    "Folder",
+    "RefusedError",
+    "Sink",
+    "identity_of",
+    "make_room",
+    "reserve",
+    "sink_of",
+]
 
 
 class Sink(Protocol):

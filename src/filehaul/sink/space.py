@@ -1,4 +1,4 @@
-"""Room on the disk for a file whose size is known, before its bytes come.
+"""Room on the disk for a file whose size is known.
 
 `os.posix_fallocate` is not it: where a file system cannot reserve room, it writes into every block.
 """
@@ -13,18 +13,25 @@ import sys
 _CANNOT = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.ENODEV})
 
 
-def allocate(descriptor: int, size: int) -> None:
-    """Make the file so long, with its blocks reserved where the system can. Raises OSError where
-    there is not enough room.
+def make_room(descriptor: int, size: int) -> None:
+    """Make the file so long. Raises OSError where there is not enough room for it, or where no
+    file may be so long.
     """
-    problem = _reserve(descriptor, size)
-    if problem in _CANNOT:
-        os.ftruncate(descriptor, size)
-    elif problem:
+    found = os.fstatvfs(descriptor)
+    missing = size - os.fstat(descriptor).st_blocks * 512
+    if found.f_blocks and missing > found.f_bavail * found.f_frsize:  # some do not say
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    os.ftruncate(descriptor, size)
+
+
+def reserve(descriptor: int, first: int, size: int) -> None:
+    """Blocks for these bytes, where the system can. Raises OSError where there is no room."""
+    problem = _reserve(descriptor, first, size)
+    if problem and problem not in _CANNOT:
         raise OSError(problem, os.strerror(problem))
 
 
-def _reserve(descriptor: int, size: int) -> int:
+def _reserve(descriptor: int, first: int, size: int) -> int:
     """0, or the error's number. Linux: fallocate(2), which is not in Python."""
     call = None
     if sys.platform == "linux" and size:
@@ -33,7 +40,7 @@ def _reserve(descriptor: int, size: int) -> int:
     if call is None:
         return errno.ENOSYS
     call.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
-    while call(descriptor, 0, 0, size):
+    while call(descriptor, 0, first, size):
         if ctypes.get_errno() != errno.EINTR:
             return ctypes.get_errno()
     return 0

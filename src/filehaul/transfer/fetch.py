@@ -265,11 +265,11 @@ class Transfers:
     # -- from results to receipts ----------------------------------------------------------
 
     def _landed(self, result: Result) -> None:
-        self._relief.look()
         errand: _Errand | Part = result.request.context
         if isinstance(errand, Part):
             errand.file.landed(result.error, result.attempts)
             return
+        self._relief.look()
         download, task = errand.download, errand.download.task
         self._downloads.discard(download)
         self._turns.ended(task)

@@ -11,9 +11,10 @@ from ..http import Http
 from ..models import File, Task
 from ..sink import Folder, Sink
 
-_LOOK = 256  # landings from one look at the clocks to the next
+_LOOK = 64  # landings from one look at the clocks to the next, at least
+_STEADY = 0.05  # seconds that it must go on: answers come in bursts from afar, too
 _BUSY = 0.7  # of a processor: above it, there is no waiting left to be made use of
-_WORTH = 2000  # files left to do: for fewer the others would come too late
+_WORTH = 0.3  # seconds of work left: for less the others would come too late
 # Seconds from one poll to the next. Each sends what waits: more often, and batches are of one.
 _PAUSE = 0.002
 _MOST_MEMBERS = 3  # what they do is decided and written down here: more would wait for that
@@ -55,12 +56,14 @@ class Relief:
         """One more file has landed: is this process busy all the time?"""
         self.left -= 1
         self._landings += 1
-        if self._landings % _LOOK or self._crew is not None or not self._may_help():
+        if self._landings < _LOOK or self._crew is not None or not self._may_help():
             return
         clocks = (time.monotonic(), time.thread_time())
         passed, worked = (now - then for now, then in zip(clocks, self._clocks))
-        self._clocks = clocks
-        if worked > _BUSY * passed:
+        if passed < _STEADY:
+            return
+        landings, self._landings, self._clocks = self._landings, 0, clocks
+        if worked > _BUSY * passed and worked / landings * self.left > _WORTH:
             self._call()
 
     def _may_help(self) -> bool:
@@ -68,7 +71,6 @@ class Relief:
         return (
             isinstance(self.sink, Folder)
             and self.members > 0
-            and self.left >= _WORTH
             and settings.concurrency >= _LEAST_IN_FLIGHT
             and settings.requests_per_second is None
             and settings.bandwidth is None
