@@ -17,6 +17,7 @@ FLOORS: list[list[str]] = [
     ["redact", "paths", "json_text", "xml_text", "addresses"],
     ["models", "templates"],
     ["checksums", "names"],
+    ["vendors"],
     ["config"],
     ["http"],
     ["auth", "pagination"],

@@ -128,7 +128,7 @@ def test_what_dlt_s_engine_cannot(asked, place):
         load_config(made)
     assert "needs filehaul's engine, but dlt's lists this resource" in error.value.message
     assert "it uses 'endpoint.incremental.row_order', which is dlt's" in error.value.message
-    assert error.value.where == f"resources[0] in the dict.{place}"
+    assert error.value.where == f"resources[0].{place} in the dict"
 
 
 def test_content_without_a_paginator_is_told_to_name_one():

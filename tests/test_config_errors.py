@@ -51,7 +51,7 @@ def refused(made: Any) -> ConfigError:
         ("resources.0.walk.rot", "root"),
         ("sink.urll", "url"),
         # Later versions will know these. Until then they are keys like any other unknown one.
-        ("vendor", None),
+        ("supplier", None),
         ("deletes", None),
         ("resources.0.ledgers", None),
         ("resources.0.synctype", "sync_type"),

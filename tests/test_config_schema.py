@@ -115,7 +115,6 @@ def test_what_is_right_is_taken(name, monkeypatch):
 @pytest.mark.parametrize(
     ("place", "value"),
     [
-        ("vendor", "box"),
         ("clinet", {}),
         ("client", ...),
         ("client", None),

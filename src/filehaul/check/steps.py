@@ -39,6 +39,9 @@ def check(
         f"{loaded.source}: {len(loaded.resources)} resource(s) of filehaul's"
         f" engine, {len(loaded.dlt_resources)} of dlt's",
     )
+    if loaded.preset is not None:
+        title = loaded.preset.head.title or "it has no title"
+        yield Finding("vendor", f"{loaded.preset.called}: {title}")
     found = ", ".join(f"{place}: {reference}" for place, reference in loaded.found)
     yield Finding("settings", found or "nothing is taken from the environment or dlt's providers")
     yield Finding("places", _places(loaded))

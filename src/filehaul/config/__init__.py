@@ -7,10 +7,10 @@ key, its place and the nearest right one (`ConfigError`, exit 4).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
@@ -18,8 +18,12 @@ from ..errors import ConfigError
 from .base import Model, name_problem
 from .engines import is_a_guess
 from .model import Client
+from .preset import Preset
 from .resource import Endpoint, Resource
 from .sink import Address, SinkBlock, sink_place
+
+if TYPE_CHECKING:
+    from .secrets import References
 
 __all__ = ["Address", "Config", "DltResource", "Endpoint", "Resource", "load_config", "schema"]
 
@@ -30,6 +34,12 @@ class Settings(Model):
     """The top level of a config."""
 
     name: str = Field("filehaul", description="the connection; default: the file's stem")
+    vendor: str | dict[str, Any] | None = Field(
+        None,
+        repr=False,
+        description="a preset's name, or the path of one of your own, or {name, …its parameters}: "
+        "the keys of this config override the preset's",
+    )
     client: Client
     resource_defaults: dict[str, Any] = Field(
         default_factory=dict,
@@ -87,6 +97,7 @@ class Config:
     """A checked config. ``folder``: what its relative paths are relative to.
 
     ``found``: (place, reference) of every ``${NAME}`` and ``{secret: …}`` that was put in.
+    ``preset``: what ``vendor`` names, if it does; the settings have it merged in.
     """
 
     settings: Settings
@@ -96,6 +107,7 @@ class Config:
     raw: Mapping[str, Any] = field(repr=False)  # it holds the secrets
     source: str = _DICT
     found: tuple[tuple[str, str], ...] = ()
+    preset: Preset | None = None
 
     @property
     def name(self) -> str:
@@ -175,7 +187,7 @@ def _guarded(raw: dict[str, Any], folder: Path, source: str, expand: bool, offli
     try:
         if expand:
             raw = references.put_in(raw)
-        return _check(raw, folder, source, tuple(references.found))
+        return _over_preset(raw, folder, source, references if expand else None)
     except ConfigError as problem:
         raise told(problem, references.used) from None
     except RecursionError:
@@ -184,9 +196,23 @@ def _guarded(raw: dict[str, Any], folder: Path, source: str, expand: bool, offli
         ) from None
 
 
-def _check(
-    raw: dict[str, Any], folder: Path, source: str, found: tuple[tuple[str, str], ...]
+def _over_preset(
+    raw: dict[str, Any], folder: Path, source: str, references: References | None
 ) -> Config:
+    """Check it, over the preset that it names; errors tell whose key is meant."""
+    from .over import put_over
+
+    _short_forms(raw)
+    over = put_over(raw, folder, source, references)
+    try:
+        config = _check(raw if over is None else over.raw, folder, source)
+    except ConfigError as problem:
+        raise (problem if over is None else over.told(problem)) from None
+    found = () if references is None else tuple(references.found)
+    return replace(config, found=found, preset=None if over is None else over.preset)
+
+
+def _check(raw: dict[str, Any], folder: Path, source: str) -> Config:
     from .agree import agree
     from .explain import explain
     from .sorting import sorted_out, without_objects
@@ -199,7 +225,7 @@ def _check(
         raise explain(problem, source, raw) from None
     ours, theirs = sorted_out(raw, settings.resources, settings.resource_defaults, source)
     dlt_resources = tuple(DltResource(*one) for one in theirs)
-    config = Config(settings, tuple(ours), dlt_resources, folder, raw, source, found)
+    config = Config(settings, tuple(ours), dlt_resources, folder, raw, source)
     agree(config)
     return config
 

@@ -143,7 +143,7 @@ def is_dlt_resource(value: Any) -> bool:
     )
 
 
-def check_for_dlt(block: dict[str, Any], reason: str, place: str) -> None:
+def check_for_dlt(block: dict[str, Any], reason: str, place: str, source: str) -> None:
     """Raises ConfigError for keys that dlt's engine cannot honour, or that nobody knows."""
     endpoint = block.get("endpoint")
     endpoint = endpoint if isinstance(endpoint, dict) else {}
@@ -155,7 +155,7 @@ def check_for_dlt(block: dict[str, Any], reason: str, place: str) -> None:
         guessed = "names no paginator" in reason
         raise ConfigError(
             f"{key!r} needs filehaul's engine, but dlt's lists this resource: {reason}",
-            where=f"{place}.{key.partition(' ')[0]}",
+            where=f"{place}.{key.partition(' ')[0]} in {source}",
             hint=_NAME_ONE if guessed else f"drop {key!r}, or what sends it to dlt's engine",
         )
 

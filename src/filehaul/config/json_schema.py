@@ -14,6 +14,7 @@ from .base import Model
 from .model import FieldSource
 from .paginators import NAMES
 from .resource import DLT_ENDPOINT_KEYS, DLT_RESOURCE_KEYS
+from .schema_over import with_presets
 from .sync_types import DLT_INCREMENTAL_KEYS
 
 _REFERENCE = {"type": "string", "pattern": r"\$\{[A-Za-z_][A-Za-z0-9_]*\}"}
@@ -61,6 +62,7 @@ def schema(settings: type[Model], resource: type[Model]) -> dict[str, Any]:
     for name, block in (("", full), *definitions.items()):
         _twins(block, _TWINS.get(name, {}))
         _nullable(block)
+    with_presets(full)
     full["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     full["title"] = "filehaul config"
     full["description"] = "One connection: a vendor's API, what is listed of it, and where it goes."

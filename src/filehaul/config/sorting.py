@@ -72,7 +72,7 @@ def sorted_out(
         if reason is None:
             ours.append(_ours(full, block, defaults, source, place))
             continue
-        check_for_dlt(full, reason, f"{place} in {source}")
+        check_for_dlt(full, reason, place, source)
         _check_keys(full, f"{place} ({full['name']})", source)
         theirs.append((full["name"], given, reason))
     return ours, theirs
