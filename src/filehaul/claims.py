@@ -15,9 +15,12 @@ from .names import ancestors, folded, with_id
 
 
 class Place(NamedTuple):
-    """A file's path. ``vacant``: nothing at all stands there yet, as was seen just now."""
+    """A file's path. ``fresh``: nothing stood there when it became this file's; ``vacant``: and
+    that was just now.
+    """
 
     path: str
+    fresh: bool
     vacant: bool = False
 
 
@@ -48,14 +51,18 @@ class Claims:
 
     def take(self, batch: Sequence[Todo]) -> dict[str, Place]:
         """Each file's path by its key: the one it has, or one that is claimed now."""
-        taken = {todo.file.key: Place(todo.path) for todo in batch if todo.path is not None}
+        taken = {
+            todo.file.key: Place(todo.path, todo.fresh) for todo in batch if todo.path is not None
+        }
         homeless = [todo for todo in batch if todo.path is None]
         if homeless:
             claims = _Round(self, homeless).all()
             vacant = self.vacant(claim.path for claim in claims)
             with self.book.ledger.transaction():
                 self.book.claim(self.sink, claims, vacant)
-            taken.update((one.key, Place(one.path, one.path in vacant)) for one in claims)
+            for one in claims:
+                is_vacant = one.path in vacant
+                taken[one.key] = Place(one.path, is_vacant, is_vacant)
         return taken
 
     def may_take(self, owner: Owner) -> bool:

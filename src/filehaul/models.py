@@ -106,10 +106,11 @@ class File(NamedTuple):
 class Task(NamedTuple):
     """One transfer to do: from which address to which path below the sink, and why.
 
-    ``replaces``: a receipt tells of bytes at the path. ``vacant``: nothing stood at the path when
-    it became this file's, just now. ``moved_from``: its path before. ``way``, ``body``: how it is
-    asked for (`filehaul.addresses`). ``by_hash``: its path is that of the sha256 of the bytes that
-    come (`filehaul.names.by_hash`); ``target`` is empty where the vendor does not tell that.
+    ``replaces``: there are bytes at the path, or were when it became this file's: the ledger must
+    know before these come. ``vacant``: nothing stood there when it became this file's, just now.
+    ``moved_from``: its path before. ``way``, ``body``: how it is asked for (`filehaul.addresses`).
+    ``by_hash``: its path is that of the sha256 of the bytes that come (`filehaul.names.by_hash`);
+    ``target`` is empty where the vendor does not tell that.
     """
 
     file: File

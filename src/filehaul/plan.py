@@ -88,11 +88,11 @@ class Planner:
             places = self.claims.take([todo for todo in batch if todo.desired is not None])
             held = ledger.places.held(self.sink, [place.path for place in places.values()])
             for todo in batch:
-                place = places.get(todo.file.key) or Place(_by_hash(todo))
+                place = places.get(todo.file.key) or Place(_by_hash(todo), fresh=False)
                 yield self._decide(todo, place, place.path in held)
 
     def _decide(self, todo: Todo, place: Place, held: bool) -> Decision:
-        target, vacant = place
+        target, fresh, vacant = place
         action, reason = self._reason(todo, target)
         asked = Address.of(todo.address or "")
         if action == FETCH:
@@ -103,7 +103,7 @@ class Planner:
             target=target,
             reason=reason,
             verify=policy_for(self.content.verify, todo.file.mime_type),
-            replaces=held,
+            replaces=held or not fresh,
             vacant=vacant,
             moved_from=todo.held if todo.held != target else None,
             way=asked.way,

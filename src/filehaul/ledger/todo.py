@@ -13,7 +13,8 @@ class Todo(NamedTuple):
     """A file that is not done: what the vendor says, and what an earlier receipt says.
 
     ``desired``: None where its bytes decide where it lies. ``target``, ``size``, ``sha256``: the
-    bytes that the sink holds of it; ``sha256`` is None where it holds none.
+    bytes that the sink holds of it; ``sha256`` is None where it holds none. ``fresh``: nothing
+    stood at ``path`` when it became this file's.
     """
 
     file: File
@@ -28,6 +29,7 @@ class Todo(NamedTuple):
     permanent: bool
     retry_at: int | None
     same_sink: bool
+    fresh: bool
 
     @property
     def held(self) -> str | None:
@@ -71,4 +73,5 @@ def todo_of(resource: str, row: tuple[Any, ...]) -> Todo:
         permanent=bool(row[17]),
         retry_at=row[18],
         same_sink=bool(row[19]),
+        fresh=bool(row[20]),
     )

@@ -87,7 +87,8 @@ _MOVED = (
 _TODO = f"""
 SELECT f.key, f.file_id, f.drive_id, f.name, f.desired, f.size, f.checksum, f.fingerprint,
        f.version, f.mime_type, coalesce(a.address, k.address), p.path,
-       t.status, t.fingerprint, t.target, t.size, t.sha256, t.permanent, t.retry_at, t.sink = :sink
+       t.status, t.fingerprint, t.target, t.size, t.sha256, t.permanent, t.retry_at, t.sink = :sink,
+       p.fresh
 {_JOINED}
 LEFT JOIN temp.addresses a ON a.resource = f.resource AND a.key = f.key
 LEFT JOIN kept_addresses k ON k.resource = f.resource AND k.key = f.key
