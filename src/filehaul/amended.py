@@ -52,7 +52,7 @@ def digest_of(config: Config, resource: Resource) -> str:
     if resource.content is None:
         return ""
     content = resource.content.model_dump(exclude={"ranges"})  # its repr keeps headers to itself
-    words = (config.client.base_url, content, resource.fields, resource.walk)
+    words = (config.client.base_url, content, resource.fields, resource.walk, resource.tree)
     return hashlib.sha256("\0".join(map(repr, words)).encode()).hexdigest()
 
 

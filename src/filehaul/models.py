@@ -36,6 +36,16 @@ class Folder:
         return dumps([self.folder_id, self.path, self.path_complete])
 
 
+class TreeFolder(NamedTuple):
+    """A folder of a flat listing. ``parent_id``: None at the top. ``name``: None where only the
+    folder's id is known, as another's parent.
+    """
+
+    folder_id: str
+    parent_id: str | None
+    name: str | None
+
+
 @dataclass(frozen=True)
 class Deletion:
     """A file that the vendor says is gone; it is named in one of two ways.

@@ -20,7 +20,7 @@ from .errors import ConfigError, VendorError
 from .fields import Rows, Shape
 from .http import Clock
 from .increment import Increment, StateMarks
-from .listing import Lister, feed_lister, lister
+from .listing import Lister, feed_lister, feed_of, lister
 from .listing.feed import token_of, token_text
 from .paths import record_path
 from .told import meaning_of
@@ -108,8 +108,9 @@ def _resource(config: Config, resource: Resource, clock: Clock | None) -> Any:
             state = dlt.current.resource_state()
             listing = feed_lister(resource, config.client, http, _token(config, resource, state))
             yield from _tables(listing, resource, shape, increment)
-            if listing.final is not None:  # dlt keeps it if it loads the rows
-                token = token_text(listing.final)
+            feed = feed_of(listing)
+            if feed is not None and feed.final is not None:  # dlt keeps it if it loads the rows
+                token = token_text(feed.final)
                 state[_FEED] = {"meaning": meaning_of(config, resource), "token": token}
 
     disposition: Any = resource.disposition

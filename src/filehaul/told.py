@@ -14,8 +14,7 @@ from .fields.rows import snippet
 from .http import Http
 from .json_text import dumps
 from .ledger import Ledger, Withheld, micros
-from .listing import Lister, feed_lister, lister
-from .listing.changes import Changes
+from .listing import Lister, feed_lister, feed_of, lister
 from .listing.feed import token_of, token_text
 from .models import Page
 from .paths import record_path
@@ -58,7 +57,8 @@ class Told:
             return lister(resource, self.client, http, prove=prove)
         held = self.ledger.changes.held(resource.name, self.meaning) if self.may_go_on else None
         token = None if held is None else token_of(held)
-        return feed_lister(resource, self.client, http, token, prove=prove)
+        known = self.ledger.folders.of(resource.name)
+        return feed_lister(resource, self.client, http, token, prove=prove, known=known)
 
     # -- files that are gone ---------------------------------------------------------------
 
@@ -164,7 +164,8 @@ class Told:
         """A listing has ended well: its change token counts once its rows are loaded. Returns
         what table ``listings`` shows of it.
         """
-        if not isinstance(listing, Changes) or listing.final is None:
+        feed = feed_of(listing)
+        if feed is None or feed.final is None:
             return None
         name, withheld = self.resource.name, self.ledger.withheld
         if (
@@ -173,7 +174,7 @@ class Told:
             and self.ledger.files.missing(name, number)
         ):
             return None  # they are gone, or not: the next listing of everything says so
-        token, block = listing.final, self.resource.changes
+        token, block = feed.final, self.resource.changes
         text = token_text(token)
         with self.ledger.transaction():
             self.ledger.changes.offer(self.resource.name, number, self.meaning, text)
@@ -182,7 +183,8 @@ class Told:
 
 def is_full(listing: Lister) -> bool:
     """Whether a listing asks for every file, not only for what has changed."""
-    return not isinstance(listing, Changes) or listing.is_full
+    feed = feed_of(listing)
+    return feed is None or feed.is_full
 
 
 def meaning_of(config: Config, resource: Resource) -> str:

@@ -34,6 +34,8 @@ def agree(config: Config) -> None:
             _walk(resource, resource.walk, place)
             _walk_alone(resource, place)
         _decoder(resource, place)
+        if resource.tree is not None:
+            _tree(resource, place)
         _changes(resource, place)
         if resource.content is not None:
             _content(config, resource, place)
@@ -187,6 +189,23 @@ def _walk(resource: Resource, walk: Walk, place: str) -> None:
                 where=f"walk.root of {place}",
                 hint="the vendor's docs name the root's id, often 0 or root; else {id: \"\", path}",
             )
+
+
+def _tree(resource: Resource, place: str) -> None:
+    """Paths need all folders, and one way to find them."""
+    if resource.walk is not None:
+        raise ConfigError(
+            "walk and tree: a walk knows the folder of each file already",
+            where=f"tree of {place}",
+            hint="drop tree; or drop walk, where one listing has the files of all folders",
+        )
+    if resource.watermark is not None:
+        raise ConfigError(
+            "tree with incremental: a folder that was renamed would leave the files in it with "
+            "their old paths",
+            where=f"incremental of {place}",
+            hint="drop incremental; if the vendor has a change feed, name it in changes",
+        )
 
 
 def _walk_alone(resource: Resource, place: str) -> None:

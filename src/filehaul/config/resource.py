@@ -15,6 +15,7 @@ from .content import Content
 from .model import Fields
 from .paginators import Paginator
 from .sync_types import DISPOSITIONS, WITH_TOMBSTONES, Deletes, Incremental, SyncType
+from .tree import Tree
 from .walk import Walk
 
 _Key = Annotated[str, Field(min_length=1)]
@@ -120,6 +121,9 @@ class Resource(Model):
     walk: Walk | None = Field(
         None, description="list folder by folder; endpoint then says how a folder is read"
     )
+    tree: Tree | None = Field(
+        None, description="paths of a flat listing, of the names of the folders above"
+    )
     primary_key: _Key | tuple[_Key, ...] | None = Field(
         None, description="the column, or columns, that identify a file"
     )
@@ -180,6 +184,11 @@ class Resource(Model):
     @classmethod
     def _short_form(cls, value: Any) -> Any:
         return {"how": value} if isinstance(value, str) else value
+
+    @property
+    def has_places(self) -> bool:
+        """Whether the catalogue's paths are made of folders: by a walk, or a tree."""
+        return self.walk is not None or self.tree is not None
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -94,16 +94,17 @@ class Walk(Model):
 
 
 class FolderMarks:
-    """What a walk reads in a record: whether it is a folder, its id and its name."""
+    """What a walk, or a tree, reads in a record: whether it is a folder, its id and its name."""
 
     def __init__(self, resource: Resource) -> None:
-        assert resource.walk is not None
-        walk, fields = resource.walk, resource.fields
-        self.rule = walk.folder
-        id_path = walk.id_path or (fields and fields.file_id and fields.file_id.path)
+        block, fields = resource.walk or resource.tree, resource.fields
+        assert block is not None
+        self.rule = block.folder
+        id_path = block.id_path or (fields and fields.file_id and fields.file_id.path)
         self.id_path = record_path(id_path) if id_path else key_path("id")
-        name_path = walk.name_path or (fields and fields.file_name and fields.file_name.path)
-        self._address = walk.url_field and record_path(walk.url_field)
+        name_path = block.name_path or (fields and fields.file_name and fields.file_name.path)
+        address = resource.walk and resource.walk.url_field
+        self._address = record_path(address) if address else None
         self._name_paths = [record_path(name_path)] if name_path else list(map(key_path, _NAMES))
 
     def is_folder(self, record: Any) -> bool:

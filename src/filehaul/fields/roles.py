@@ -209,7 +209,7 @@ def roles_of(resource: Resource, sample: Mapping[str, Any] | None = None) -> Rol
     else:
         _usual(resource, sample or {}, roles, checksums, chosen)
     asked = None if resource.content is None else Asked(resource)
-    places = None if resource.walk is None else Places(resource)
+    places = Places(resource) if resource.has_places else None
     return Roles(resource.name, roles, checksums, asked, chosen, places)
 
 

@@ -71,7 +71,7 @@ class Shape:
         self.columns = Columns(naming, dict(known or {}))
         self._checksums: list[tuple[str, Place, Convert | None]] = []
         self._salt = b""
-        self._places = None if resource.walk is None else Places(resource)
+        self._places = Places(resource) if resource.has_places else None
         if self._places is not None and not self.neutral:
             self.columns.reserved |= {"path_complete"}
         if self.neutral:
@@ -260,7 +260,7 @@ class Shape:
         said = self._fill_gaps("path", [path for path, _ in found], arrays)
         complete = [whole or own for (_, whole), own in zip(found, said)]
         self._fill_gaps("path_complete", complete, arrays)
-        self._fill_gaps("parent_id", [folder.folder_id for folder in rows.folders], arrays)
+        self._fill_gaps("parent_id", [folder.folder_id or None for folder in rows.folders], arrays)
         if self.neutral:
             kinds = arrays["kind"].to_pylist() if "kind" in arrays else ["file"] * len(found)
             is_folder = map(places.is_folder, rows.records)

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 from ..errors import LedgerError, TemporaryError
 from ..models import ListingSummary
 from .changes import CHANGES_SCHEMA
+from .folders import FOLDERS_SCHEMA
 from .schema import SCHEMA, TEMPORARY
 
 if TYPE_CHECKING:
     from .changes import ChangesBook
     from .chosen import ChosenBook
     from .files import FilesBook
+    from .folders import FoldersBook
     from .packages import PackagesBook
     from .partials import PartialsBook
     from .places import PlacesBook
@@ -138,7 +140,7 @@ class Ledger:
         db.execute("PRAGMA cache_size = -32768")
         if version is None:
             db.executescript(
-                f"BEGIN IMMEDIATE; {SCHEMA} {CHANGES_SCHEMA}"
+                f"BEGIN IMMEDIATE; {SCHEMA} {CHANGES_SCHEMA} {FOLDERS_SCHEMA}"
                 f"PRAGMA user_version = {SCHEMA_VERSION};"
                 f"PRAGMA application_id = {_APPLICATION_ID}; COMMIT;"
             )
@@ -270,6 +272,13 @@ class Ledger:
         from .files import FilesBook
 
         return FilesBook(self)
+
+    @cached_property
+    def folders(self) -> FoldersBook:
+        """The folders of flat listings."""
+        from .folders import FoldersBook
+
+        return FoldersBook(self)
 
     @cached_property
     def changes(self) -> ChangesBook:

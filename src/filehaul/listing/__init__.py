@@ -12,15 +12,19 @@ from ..models import Page
 from .changes import Changes, Netted
 from .flat import Listing
 from .questions import request, with_params, with_values
+from .tree import KnownFolders, Tree
 from .walk import Walk
 
 __all__ = [
     "Changes",
+    "KnownFolders",
     "Lister",
     "Listing",
     "Netted",
+    "Tree",
     "Walk",
     "feed_lister",
+    "feed_of",
     "full_lister",
     "how_known",
     "lister",
@@ -86,8 +90,12 @@ def full_lister(
 
 def lister(resource: Resource, client: Client, http: Http, *, prove: bool = False) -> Lister:
     """The same, where records that tell of deletions are told apart from those of files."""
-    full = full_lister(resource, client, http, prove=prove)
-    return Netted(resource, full) if resource.deleted else full
+
+    def plain(_everything: bool = True) -> Lister:
+        full = full_lister(resource, client, http, prove=prove)
+        return Netted(resource, full) if resource.deleted else full
+
+    return plain() if resource.tree is None else Tree(resource, client, http, plain)
 
 
 def feed_lister(
@@ -97,9 +105,29 @@ def feed_lister(
     token: str | int | None,
     *,
     prove: bool = False,
-) -> Changes:
-    """What a resource's feed tells since this token; everything, where there is none."""
-    return Changes(resource, client, http, full_lister(resource, client, http, prove=prove), token)
+    known: KnownFolders | None = None,
+) -> Changes | Tree:
+    """What a resource's feed tells since this token; everything, where there is none. ``known``:
+    the folders that earlier listings told of; without them a resource with ``tree`` lists all.
+    """
+
+    def since(since: str | int | None) -> Changes:
+        full = full_lister(resource, client, http, prove=prove)
+        return Changes(resource, client, http, full, since)
+
+    if resource.tree is None:
+        return since(token)
+
+    def make(everything: bool) -> Changes:
+        return since(None if everything or known is None else token)
+
+    return Tree(resource, client, http, make, known)
+
+
+def feed_of(listing: Lister) -> Changes | None:
+    """The change feed that was asked; None: everything was listed, and there is no feed."""
+    inner = listing.listing if isinstance(listing, Tree) else listing
+    return inner if isinstance(inner, Changes) else None
 
 
 def unlike_total(listing: Lister, unique: int) -> str | None:

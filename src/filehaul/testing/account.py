@@ -16,7 +16,9 @@ from typing import Any, Literal
 Kind = Literal["file", "document", "shortcut", "link", "folder"]
 What = Literal["put", "change", "rename", "move", "trash", "restore", "remove"]
 NewId = Callable[[str, int], str]
-"""Of a kind (also ``drive``) and a number from 1 on, which no other call gets."""
+"""Of a kind and a number from 1 on, which no other node gets. Also of ``drive``, and of ``root``
+with the number of its drive.
+"""
 
 BEGIN = datetime(2024, 1, 1, tzinfo=timezone.utc)
 _DOCUMENT = "application/vnd.fake.document"
@@ -28,7 +30,8 @@ class Node:
 
     ``kind``: ``document`` is a native document, which has no bytes but ``exports`` (MIME type to
     bytes); a ``shortcut`` has the id of another node as ``target``, a ``link`` an address.
-    ``parent_id``: None of a drive's root. ``version`` counts changes of the bytes, ``revision``
+    ``parent_id``: None of a drive's root. ``number``: larger than that of what was there before it,
+    and never another one. ``version`` counts changes of the bytes, ``revision``
     changes of any sort. ``modified_at`` is when the bytes were changed, by the vendor's clock;
     ``client_modified_at``, by that of who uploaded them. Times are aware. ``is_trashed``: put into
     the trash itself, not with a folder above. ``extra`` are keys that a play adds to the vendor's
@@ -40,6 +43,7 @@ class Node:
     kind: Kind
     parent_id: str | None
     drive_id: str
+    number: int
     content: bytes = b""
     mime_type: str | None = None
     created_at: datetime = BEGIN
@@ -179,19 +183,24 @@ class Account:
     # What happens to it ------------------------------------------------------------------------
 
     def put_drive(self, name: str, drive_id: str | None = None) -> str:
-        """One more drive; its id."""
+        """One more drive; its id. The journal has its root."""
         with self.lock:
-            drive_id = drive_id or self._next_id("drive")
+            self._count += 1
+            drive_id = drive_id or self._new_id("drive", self._count)
             root = Node(
-                node_id=self._next_id("folder"),
+                node_id=self._new_id("root", self._count),
                 name=name,
                 kind="folder",
                 parent_id=None,
                 drive_id=drive_id,
+                number=self._count,
             )
             self._nodes[root.node_id] = root
             self._inside[root.node_id] = {}
             self._drives[drive_id], self._names[drive_id] = root.node_id, name
+            if len(self._drives) > 1:
+                self._tick()
+                self._tell("put", root, None)
             return drive_id
 
     def put_file(self, path: str, content: bytes = b"", **more: Any) -> Node:
@@ -299,8 +308,10 @@ class Account:
             modified = given.get("modified_at", now)
             born = {"created_at": now, "modified_at": modified, "client_modified_at": modified}
             values = {"owner": self.owner, **born, **given}
+            self._count += 1
             node = Node(
-                node_id=values.pop("node_id", None) or self._next_id(kind),
+                node_id=values.pop("node_id", None) or self._new_id(kind, self._count),
+                number=self._count,
                 name=name,
                 kind=kind,
                 parent_id=parent,
@@ -337,7 +348,3 @@ class Account:
     def _tick(self) -> datetime:
         self.now += timedelta(seconds=1)
         return self.now
-
-    def _next_id(self, kind: str) -> str:
-        self._count += 1
-        return self._new_id(kind, self._count)

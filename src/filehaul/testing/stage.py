@@ -97,6 +97,10 @@ class Stage:
             raise ExpiredTokenError(token)
         return value
 
+    def generation(self, kind: str) -> int:
+        """How often tokens of this kind have expired: for those that a play writes itself."""
+        return self._generations.get(kind, 0)
+
     def expire(self, kind: str) -> None:
         """Tokens of this kind that were given out so far are no longer good."""
         self._generations[kind] = self._generations.get(kind, 0) + 1

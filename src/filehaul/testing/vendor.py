@@ -206,6 +206,14 @@ class FakeVendor(OwnFiles):
             msg = f"the fake vendor failed {len(self.errors)} times; the first: {self.errors[0]!r}"
             raise RuntimeError(msg) from self.errors[0]
 
+    @property
+    def play(self) -> Any:
+        """What it plays, with the settings that may be changed while it answers; TypeError."""
+        if not isinstance(self._routes, Played):
+            msg = "this vendor plays none but itself"
+            raise TypeError(msg)
+        return self._routes.play
+
     # Where it is, who may come in --------------------------------------------------------------
 
     @property
