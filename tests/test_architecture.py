@@ -33,7 +33,7 @@ FLOORS: list[list[str]] = [
     ["catalogue", "rebuild", "source", "report", "signals", "watch"],
     ["own_sink"],
     ["spine"],
-    ["check", "look", "init", "status", "verification"],
+    ["check", "look", "init", "presets", "status", "verification"],
     ["cli"],
 ]
 APART = {"testing", "dlt_plugin", "__init__", "__main__", "__version__"}

@@ -236,6 +236,32 @@ def status(config: ConfigPath, as_json: Json = False) -> None:
 
 
 @app.command()
+def vendors(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            help="a preset, or the path of one of your own: all of it", metavar="[NAME]"
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """The vendors that there are presets for; of one, all that is known, as a page of Markdown."""
+    from ..presets import described, every, table
+
+    with told(as_json):
+        found = every() if name is None else [described(name)]
+        if as_json:
+            for one in found:
+                out_json(one.as_dict())
+        elif name is not None:
+            out(found[0].page())
+        else:
+            for line in table(found):
+                out(line)
+            say("next: filehaul vendors NAME tells how to get credentials, and what to write")
+
+
+@app.command()
 def schema() -> None:
     """The JSON Schema of a config, for editors."""
     import orjson

@@ -160,7 +160,10 @@ def _keys(resource: Resource, place: str) -> None:
                 where=f"fields of {place}",
                 hint=f"add {key}: where it stands in the vendor's record",
             )
-        if getattr(fields, key).is_chosen:
+        # Some vendors number files and folders apart: there the kind stands beside the id. But a
+        # feed names keys in the vendor's own words.
+        beside_an_id = key == "kind" and len(resource.keys) > 1 and resource.changes is None
+        if getattr(fields, key).is_chosen and not beside_an_id:
             raise ConfigError(
                 f"{key} is a part of the primary key, and that is the vendor's own",
                 where=f"fields.{key} of {place}",

@@ -94,6 +94,9 @@ class Head(Model):
     parameters: dict[str, Parameter] = Field(
         default_factory=dict, description="name: {about, default, example, one_of, pattern}"
     )
+    sign_in: dict[str, str] = Field(
+        default_factory=dict, description="type of client.auth: what a config gives for it"
+    )
     credentials: tuple[str, ...] = Field((), description="steps to get them, in their order")
     example: str | None = Field(None, description="the smallest config that uses it, as YAML")
     capabilities: Capabilities = Field(default_factory=Capabilities)
