@@ -23,6 +23,7 @@ FLOORS: list[list[str]] = [
     ["auth", "pagination"],
     ["connect", "listing"],
     ["fields"],
+    ["guess"],
     ["ledger", "sink", "lock"],
     ["amended", "claims", "deletes", "fit", "increment", "layouts"],
     ["own_ledger", "pieces", "ranges", "selection", "told"],

@@ -8,7 +8,7 @@ import pytest
 
 from config_dicts import config
 from filehaul.check import check
-from filehaul.pagination.guess import proposal, selector
+from filehaul.guess import proposal, selector
 from hauling import haul
 from page_vendor import Raw, vendor_of
 

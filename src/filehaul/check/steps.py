@@ -10,12 +10,12 @@ from typing import Any
 from ..config import Config, DltResource, Endpoint, load_config
 from ..connect import connect
 from ..errors import FilehaulError
+from ..guess import proposal, selector
 from ..http import Http, Wait
 from ..json_text import loads
 from ..listing import request
 from ..load import examined
 from ..pagination import Ask
-from ..pagination.guess import proposal, selector
 from ..sink import Bucket, sink_of
 from .finding import Finding, failed
 from .one_page import one_page

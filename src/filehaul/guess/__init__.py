@@ -1,0 +1,21 @@
+"""What a vendor's answer looks like: which array has the records, what leads to the next page,
+which field is which column. `init` writes a config of it, `check` compares it with one.
+
+Nothing in here is used in a sync: a guess proves nothing.
+"""
+
+from .arrays import Arrays, arrays, selector
+from .columns import Columns, Guess, columns
+from .paging import Paged, paged, proposal
+
+__all__ = [
+    "Arrays",
+    "Columns",
+    "Guess",
+    "Paged",
+    "arrays",
+    "columns",
+    "paged",
+    "proposal",
+    "selector",
+]
