@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from .starting import init
 from .talk import (
     Progress,
     conclude,
@@ -48,37 +49,7 @@ def _main(
     """Read by typer."""
 
 
-@app.command()
-def init(
-    target: Annotated[Path, typer.Argument(help="the config to write", metavar="CONFIG")],
-    base_url: Annotated[
-        str, typer.Option(prompt="The API's base address", help="https://api.example.com")
-    ],
-    path: Annotated[
-        str, typer.Option(prompt="The path that lists files", help="below the base address")
-    ] = "/v1/files",
-    auth: Annotated[
-        str,
-        typer.Option(
-            prompt="Sign-in (oauth2, bearer, api_key, http_basic, none)", help="how to sign in"
-        ),
-    ] = "oauth2",
-    sink: Annotated[
-        str,
-        typer.Option(prompt="The folder that files go to", help="empty: the catalogue alone"),
-    ] = "./files",
-    as_json: Json = False,
-) -> None:
-    """Write a commented config from four answers."""
-    from ..init import Answers, write_config
-
-    with told(as_json):
-        written = write_config(target, Answers(base_url, path, auth, sink))
-        if as_json:
-            out_json({"event": "init", "config": str(written)})
-        else:
-            out(str(written))
-        say(f"next: edit it, export what it names in ${{…}}, then: filehaul check {written}")
+app.command()(init)
 
 
 @app.command()

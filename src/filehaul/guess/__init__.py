@@ -6,15 +6,20 @@ Nothing in here is used in a sync: a guess proves nothing.
 
 from .arrays import Arrays, arrays, selector
 from .columns import Columns, Guess, columns
-from .paging import Paged, paged, proposal
+from .markers import Kind, Markers, markers
+from .paging import Paged, is_token_param, paged, proposal
 
 __all__ = [
     "Arrays",
     "Columns",
     "Guess",
+    "Kind",
+    "Markers",
     "Paged",
     "arrays",
     "columns",
+    "is_token_param",
+    "markers",
     "paged",
     "proposal",
     "selector",

@@ -121,6 +121,8 @@ def _fits(column: str, one: Seen) -> Guess | None:
     if column == "web_url":
         unsigned = one.all(lambda value: is_url(value) and not is_secret(value))
         return Guess(column, one.path) if unsigned else None
+    if column == "parent_id" and 2 * len(one.filled) < len(one.values):
+        return None  # a few records have it: it is their own
     wanted = is_scalar if column in ("file_id", "parent_id", "drive_id", "version") else is_text
     return Guess(column, one.path) if one.all(wanted) else None
 

@@ -38,7 +38,7 @@ _MORE = (
     *("hasmore", "more", "hasnext", "hasnextpage", "hasmoreitems", "istruncated", "truncated"),
     *("shoulddisplayloadmore", "ismore", "moreavailable"),
 )
-_TOTALS = ("total", "totalcount", "count", "totalitems", "totalresults", "totalsize", "odatacount")
+_TOTALS = ("total", "totalcount", "totalitems", "totalresults", "totalsize", "odatacount", "count")
 _PAGES = ("totalpages", "pagecount", "pages", "lastpage", "numpages", "pagestotal")
 _PAGE = ("page", "currentpage", "pagenumber", "pageno", "pageindex")
 _OFFSETS = ("offset", "start", "skip", "startindex", "skipcount", "from")
@@ -70,15 +70,21 @@ class _Value:
     value: Any
 
 
+def is_token_param(name: str) -> bool:
+    """Whether a parameter of this name asks for one page of many by its token."""
+    return bare(name) in _TOKEN_PARAMS
+
+
 def paged(
     bodies: Sequence[Any],
     headers: Mapping[str, str],
     query: Mapping[str, str] | None = None,
     records: int | None = None,
+    posted_to: str | None = None,
 ) -> Paged:
     """The paginator that fits the first answer. ``bodies``: of one page, or of several that follow
     each other, which prove it. ``query``: the parameters that the first was asked with.
-    ``records``: how many came with it.
+    ``records``: how many came with it. ``posted_to``: the path, where it was a POST.
     """
     values = [_value(steps, value) for steps, value in _values(bodies[0], ())]
     near = [one for one in values if one is not None]
@@ -86,7 +92,8 @@ def paged(
     for way in (_link, _token, _page, _offset):
         found = way(near, headers, query, records)
         if found is not None:
-            return _proved(found, bodies, records)
+            found = _proved(found, bodies, records)
+            return found if posted_to is None else _in_the_body(found, posted_to)
     return _by_query(query, records)
 
 
@@ -216,6 +223,8 @@ def _offset(
     """Offset and limit, by their names in the answer or in the address."""
     totals = [one for one in _named(values, _TOTALS) if _number(one) and one.value >= 0]
     more = [one for one in _named(values, _MORE) if isinstance(one.value, bool)]
+    if any(one.value for one in more):  # then as many as came are not all that there are
+        totals = [one for one in totals if one.word != "count" or one.value != records]
     offsets = [one for one in _named(values, _OFFSETS) if _number(one)]
     limits = [one for one in _named(values, _LIMITS) if _number(one) and one.value > 0]
     asked = next((name for name in query if bare(name) in _OFFSETS), None)
@@ -261,6 +270,21 @@ def _by_query(query: Mapping[str, str], records: int | None) -> Paged:
     if records is not None and any(bare(name) in _LIMITS for name in query):
         doubt += ": compare the vendor's docs before you believe that these are all"
     return Paged({"type": "single_page"}, doubt)
+
+
+def _in_the_body(found: Paged, path: str) -> Paged:
+    """The same for a POST, which has its parameters in its body."""
+    block: dict[str, Any] = dict(found.block)
+    if block["type"] == "cursor" and path.endswith("list_folder"):  # as at Dropbox
+        block |= {"type": "continuation", "path": f"{path}/continue"}
+        del block["cursor_param"]
+        return replace(found, block=block)
+    for key in [key for key in block if key.endswith("_param")]:
+        block[f"{key.removesuffix('_param')}_body_path"] = block.pop(key)
+    if block["type"] == "offset":
+        for name in ("offset", "limit"):
+            block.setdefault(f"{name}_body_path", name)
+    return replace(found, block=block)
 
 
 def _proved(found: Paged, bodies: Sequence[Any], records: int | None) -> Paged:

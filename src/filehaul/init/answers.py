@@ -1,13 +1,11 @@
-"""`filehaul init`: a commented config from a few answers."""
+"""The config that four answers make."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from urllib.parse import urlsplit
 
-from .config.model import name_problem
-from .errors import UsageError
+from ..errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -91,32 +89,24 @@ def config_text(name: str, answers: Answers) -> str:
             where="base_url",
             hint="https://api.example.com",
         )
-    if answers.auth not in _AUTH:
-        raise UsageError(
-            f"no sign-in named {answers.auth!r}", where="auth", hint="one of " + ", ".join(AUTHS)
-        )
+    auth = "".join(f"{line}\n" for line in auth_lines(answers.auth, base))
     path = "/" + answers.path.strip("/")
     return _CONFIG.format(
         name=name,
         base_url=base,
-        auth=_AUTH[answers.auth].format(origin=f"{parts.scheme}://{parts.netloc}"),
+        auth=auth,
         path=path,
         content=_CONTENT.format(path=path) if answers.sink else "",
         sink=f"sink: {answers.sink}\n" if answers.sink else "",
     )
 
 
-def write_config(target: Path, answers: Answers) -> Path:
-    """Write a new config; never over one that is there."""
-    name = target.stem
-    if problem := name_problem(name):
-        raise UsageError(problem, where=str(target), hint="name the file acme.yaml")
-    text = config_text(name, answers)
-    try:
-        with target.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
+def auth_lines(auth: str, base_url: str) -> list[str]:
+    """The lines of ``client.auth``, with variables for all that is secret. Raises UsageError."""
+    if auth not in _AUTH:
         raise UsageError(
-            f"{target} is there already", where=str(target), hint="choose another name"
-        ) from None
-    return target
+            f"no sign-in named {auth!r}", where="auth", hint="one of " + ", ".join(AUTHS)
+        )
+    parts = urlsplit(base_url)
+    origin = f"{parts.scheme}://{parts.netloc}" if parts.netloc else base_url
+    return _AUTH[auth].format(origin=origin).splitlines()
