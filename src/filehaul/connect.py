@@ -8,8 +8,10 @@ from pathlib import Path
 from . import __version__
 from .auth.configured import Means, credentials, named_urls
 from .config import Config
+from .config.limits import RateHeaders
 from .config.model import Client
 from .http import Clock, Http, HttpSettings, RetryPolicy, Wait
+from .http.forecast import RateHeaders as Names
 from .http.tls import ca_bundle
 from .redact import conceal_if_secret
 
@@ -23,7 +25,7 @@ def settings_of(client: Client, folder: Path, named: tuple[str, ...] = ()) -> Ht
     def file(name: str | None) -> str | None:
         return None if name is None else str(folder / Path(name).expanduser())
 
-    retry, cert = client.retry, client.cert
+    retry, cert, per_path = client.retry, client.cert, client.limits.per_path
     if cert is not None:
         cert = ",".join(str(folder / Path(part.strip()).expanduser()) for part in cert.split(","))
     return HttpSettings(
@@ -42,6 +44,8 @@ def settings_of(client: Client, folder: Path, named: tuple[str, ...] = ()) -> Ht
         concurrency=client.limits.concurrency,
         requests_per_second=client.limits.requests_per_second,
         bandwidth=client.limits.bandwidth,
+        rate_headers=_names(client.limits.headers),
+        per_path=None if per_path is None else (per_path.requests, per_path.seconds),
         connect_timeout=client.timeouts.connect,
         stall_timeout=client.timeouts.stall,
         ca_file=ca_bundle(file(client.ca_bundle)),
@@ -50,6 +54,13 @@ def settings_of(client: Client, folder: Path, named: tuple[str, ...] = ()) -> Ht
         proxy=client.proxy,
         user_agent=f"filehaul/{__version__}",
     )
+
+
+def _names(block: bool | RateHeaders) -> Names | bool:
+    if isinstance(block, bool):
+        return block
+    limit = None if block.limit is None else block.limit.lower()
+    return Names(block.remaining.lower(), block.reset.lower(), limit)
 
 
 def connect(

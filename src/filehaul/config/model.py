@@ -6,71 +6,22 @@ Field descriptions become the JSON Schema that editors complete from (`filehaul 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from .base import Headers, Model, name_problem
 from .field_source import FieldSource, only_kinds
+from .limits import Limits, Retry, Timeouts
 from .paginators import Paginator
-from .rules import Rule
 from .sign_in import Auth
-from .units import Size
 
 __all__ = ["Client", "FieldSource", "Fields", "Model", "Paginator", "name_problem"]
 
 OUR_TABLES = frozenset({"transfers", "transfer_errors", "listings", "rejected"})
 _BASE_URL = re.compile(r"https?://[^/\s?#@]+(?:/[^\s?#]*)?\Z", re.IGNORECASE)
 _ORIGIN = re.compile(r"(?:https?://)?[^/\s?#@]+\Z", re.IGNORECASE)
-
-
-class MaxWait(Model):
-    """Seconds that are waited because the vendor says so (Retry-After); beyond them: exit 6."""
-
-    request: float = Field(900.0, ge=0, le=86_400, description="for one request")
-    run: float = Field(3600.0, ge=0, le=86_400, description="for all requests of a run together")
-
-
-class Retry(Model):
-    """When a request is asked again."""
-
-    statuses: frozenset[Annotated[int, Field(ge=400, le=599)]] = Field(
-        frozenset({429, 500, 502, 503, 504}),
-        description="HTTP statuses that may pass by themselves",
-    )
-    max_retries: int = Field(3, ge=0, le=20, description="after the first attempt")
-    backoff_factor: float = Field(
-        2.0, ge=0, le=3600, description="seconds before the first retry, doubled with each"
-    )
-    max_wait: MaxWait = Field(default_factory=MaxWait)
-    rules: tuple[Rule, ...] = Field(
-        (), description="what answers mean whose status alone does not say; the first that fits"
-    )
-
-
-class Limits(Model):
-    """How hard the vendor may be asked."""
-
-    requests_per_second: float | None = Field(None, gt=0, description="none: as fast as it goes")
-    concurrency: int = Field(8, ge=1, le=1024, description="requests in flight")
-    bandwidth: Size | None = Field(
-        None, description="bytes a second over all connections: 50MB, 500KB; none: no limit"
-    )
-
-    @field_validator("bandwidth")
-    @classmethod
-    def _some(cls, value: int | None) -> int | None:
-        if value is not None and value < 1000:
-            raise ValueError("is in bytes a second, at least 1KB: 50MB")
-        return value
-
-
-class Timeouts(Model):
-    """Seconds."""
-
-    connect: float = Field(10.0, gt=0, le=3600, description="seconds until a connection stands")
-    stall: float = Field(30.0, ge=1, le=86400, description="seconds without a byte")
 
 
 class Client(Model):

@@ -7,6 +7,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from ..errors import Cancelled, FilehaulError
+from .flow import PathLimit
+from .forecast import RateHeaders
 from .judge import Judge
 from .loop import Loop
 from .messages import Authorize, Clock, Request, Response, Result, Wait
@@ -24,7 +26,9 @@ class HttpSettings:
 
     ``named_urls``: addresses beside ``base_url`` that the config itself names (the token
     endpoint). ``proxy``: None: as the environment's variables say; empty: none. ``bandwidth``:
-    bytes a second.
+    bytes a second. ``rate_headers``: the names of the headers that say how much is left; True: the
+    usual ones. ``per_path``: so many requests for one address in so many seconds, files' bytes
+    apart.
     """
 
     base_url: str
@@ -35,6 +39,8 @@ class HttpSettings:
     concurrency: int = 8
     requests_per_second: float | None = None
     bandwidth: float | None = None
+    rate_headers: RateHeaders | bool = True
+    per_path: tuple[int, float] | None = None
     connect_timeout: float = 10.0
     stall_timeout: float = 30.0
     ca_file: str | None = None
@@ -67,7 +73,10 @@ class Http:
         self.routes = Routes(self.origins, Proxies(settings.proxy), settings.headers)
         budget = settings.retry.run_budget
         pace = Pace(settings.requests_per_second, settings.bandwidth, budget)
-        self._judge = Judge(settings.retry, self.clock, pace, self.routes, waiting)
+        self.per_path = None if settings.per_path is None else PathLimit(*settings.per_path)
+        self._judge = Judge(
+            settings.retry, self.clock, pace, self.routes, waiting, settings.rate_headers
+        )
         self._loops: list[Loop] = []
 
     @property

@@ -1,9 +1,12 @@
-"""How much at once: bytes a second over all connections, and how many requests in flight.
+"""How much at once: bytes a second over all connections, how many requests in flight, and how
+often one address is asked.
 
 Values that count; whoever owns the loop holds back what they say.
 """
 
 from __future__ import annotations
+
+from collections import OrderedDict, deque
 
 _SLICE = 0.02  # seconds' worth that may be read ahead: shorter sleeps cost more than they give
 _CREDIT = 0.25  # seconds' worth that is made up for after a sleep that was too long
@@ -65,3 +68,27 @@ class Window:
         self._mark = last
         self._landed = 0
         self.size = max(1, self.size // 2)
+
+
+class PathLimit:
+    """At most ``requests`` starts in ``seconds`` for one address, whatever its query says."""
+
+    def __init__(self, requests: int, seconds: float) -> None:
+        self.requests = requests
+        self.seconds = seconds
+        self._starts: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def due(self, url: str, now: float) -> float:
+        """0: it starts now, and is counted; else the moment at which it may."""
+        address = url.partition("?")[0]
+        while self._starts:
+            oldest = next(iter(self._starts))
+            if self._starts[oldest][-1] > now - self.seconds:
+                break
+            del self._starts[oldest]  # nothing is known of addresses that nobody asks any more
+        starts = self._starts.setdefault(address, deque(maxlen=self.requests))
+        if len(starts) == self.requests and starts[0] > now - self.seconds:
+            return starts[0] + self.seconds
+        starts.append(now)
+        self._starts.move_to_end(address)
+        return 0.0

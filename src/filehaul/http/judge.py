@@ -10,6 +10,7 @@ import pycurl
 from ..errors import ConfigError, FilehaulError, SinkError, TemporaryError, VendorError
 from ..redact import redact
 from .failures import curl_failure, defect, refusal, ruled
+from .forecast import Forecast, RateHeaders
 from .messages import Authorize, Clock, Response, Result, Wait
 from .origins import resolve
 from .retry import Pace, RetryPolicy, come_back_at, retry_after
@@ -22,6 +23,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 _LONG = 5.0  # seconds: a pause above is told of …
+_STALE = 1.0  # seconds; what a head says of the moment is not true any more when its body is whole
 _POLLS = 0.1, 60.0  # seconds between two questions whether a thing is ready, at least and at most
 
 
@@ -40,6 +42,7 @@ class Judge:
         pace: Pace,
         routes: Routes,
         told: Callable[[Wait], None],
+        rate_headers: RateHeaders | bool = False,
     ) -> None:
         self.policy = policy
         self.rules = Rules(policy.rules)
@@ -48,6 +51,9 @@ class Judge:
         self.routes = routes
         self.told = told
         self._told_until = 0.0
+        self._forecast: Forecast | None = None
+        if rate_headers is not False:
+            self._forecast = Forecast(None if rate_headers is True else rate_headers)
 
     def verdict(
         self, slot: Slot, code: int, words: str, authorize: Authorize | None
@@ -81,6 +87,33 @@ class Judge:
         if isinstance(problem, ConfigError) or not isinstance(problem, Exception):
             raise problem
         return self._troubled(flight, defect(problem))
+
+    def hear(self, slot: Slot, in_flight: int, at_once: int) -> None:
+        """What an answer says of how much the vendor will still take: slow down before it refuses.
+
+        Where the end is so far off that nobody would wait for it, a refusal may as well come.
+        ``at_once``: requests that may start before the next answer is heard.
+        """
+        forecast, flight = self._forecast, slot.flight
+        if forecast is None or flight is None or not forecast.is_due:
+            return
+        if flight.route is None or not flight.route.trusted:
+            return
+        moment = self.clock.time()
+        left = forecast.read(slot.head.headers, moment)
+        if left is None or left.reset > self.policy.request_budget or slot.body_took > _STALE:
+            return
+        now = self.clock.monotonic()
+        interval = forecast.interval(left, in_flight, at_once, moment)
+        if interval is None:
+            self.pace.go_on(now)
+            return
+        self.pace.slow_down(now, interval, now + left.reset)
+        words = (
+            f"the vendor takes {left.remaining:.0f} more requests in {left.reset:.0f} seconds, its "
+            "headers say (limits.headers)"
+        )
+        self.tell(min(interval, left.reset), words, redact(flight.url))
 
     def _of_libcurl(self, slot: Slot, flight: Flight, code: int, words: str) -> FilehaulError:
         assert flight.route is not None
@@ -210,7 +243,7 @@ class Judge:
         in_time = flight.waited <= self.policy.request_budget
         if not in_time or not self.pace.wait(self.clock.monotonic(), pause):
             return self.failed(flight, problem)
-        self._tell(pause, problem, again=flight.polls > 1)
+        self.tell(pause, problem.message, problem.where, again=flight.polls > 1)
         return pause
 
     def _troubled(
@@ -230,16 +263,18 @@ class Judge:
         delay = self.policy.delay(flight.retries, self.clock.uniform)
         flight.retries += 1
         flight.start_over()
-        self._tell(delay, problem, again=flight.retries > 1)
+        self.tell(delay, problem.message, problem.where, again=flight.retries > 1)
         return delay
 
-    def _tell(self, seconds: float, problem: FilehaulError, again: bool) -> None:
-        """Say why nothing happens; one line for the many requests that meet the same."""
+    def tell(self, seconds: float, why: str, where: str, again: bool = False) -> None:
+        """Say why nothing happens; one line for the many requests that meet the same. ``again``:
+        also where it is short.
+        """
         now = self.clock.monotonic()
         known = now < self._told_until and now + seconds < self._told_until + _LONG
         if (again or seconds > _LONG) and seconds >= 1.0 and not known:
             self._told_until = now + seconds
-            self.told(Wait(seconds, problem.message, problem.where))
+            self.told(Wait(seconds, why, where))
 
     def _pause(self, flight: Flight, seconds: float, problem: FilehaulError) -> float:
         """The vendor says when to come back: nobody of this connection asks before."""
@@ -254,7 +289,7 @@ class Judge:
                 retry_at=moment,
             )
         flight.start_over()
-        self._tell(seconds, problem, again=False)
+        self.tell(seconds, problem.message, problem.where)
         return seconds
 
 

@@ -107,7 +107,23 @@ class Loop:
                 if request is None:
                     return
                 flight = Flight.of(request)
-            self._launch(flight)
+            if self.http.per_path is None or not self._too_often(flight):
+                self._launch(flight)
+
+    def _too_often(self, flight: Flight) -> bool:
+        """Whether its address was asked so often that it must wait: others go on."""
+        per_path = self.http.per_path
+        if per_path is None or flight.request.writer is not None:
+            return False
+        now = self.clock.monotonic()
+        due = per_path.due(flight.url, now)
+        if due <= now:
+            return False
+        heapq.heappush(self.waiting, (due, next(self.turn), flight))
+        self.judge.tell(
+            due - now, f"limits.per_path: {per_path.requests} requests for one address", flight.url
+        )
+        return True
 
     def _next(self, requests: Iterator[Request | None]) -> Request | None:
         """The next request; None: there is none to start now."""
@@ -206,6 +222,8 @@ class Loop:
                 due = self.clock.monotonic() + verdict
                 heapq.heappush(self.waiting, (due, next(self.turn), flight))
             self._pace(flight, verdict)
+            if code == 0:
+                self.judge.hear(slot, self.multi.in_flight, self.window.most)
         slot.flight = None
         self.idle.append(slot)
 

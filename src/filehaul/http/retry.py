@@ -84,8 +84,9 @@ class Pace:
     ) -> None:
         self.gate = 0.0
         self.bandwidth = Bandwidth(bandwidth)
-        self._interval = 1.0 / requests_per_second if requests_per_second else 0.0
+        self._interval = self._usual = 1.0 / requests_per_second if requests_per_second else 0.0
         self._next = 0.0
+        self._slow_until = 0.0
         self._paused_until = 0.0
         self._budget = Budget(run_budget)
         self._waited_until = 0.0
@@ -96,9 +97,26 @@ class Pace:
         if not self._interval:
             return
         now = clock.monotonic()
+        if self._slow_until and now >= self._slow_until:
+            self.go_on(now)
         due = self._next if now - self._next < _LATE else now
         self._next = due + self._interval
         self.gate = max(self._paused_until, self._next)
+
+    def slow_down(self, now: float, interval: float, until: float) -> None:
+        """Until then a start at most every so many seconds; infinity: none at all."""
+        wanted = max(self._usual, min(interval, until - now))
+        if wanted > self._interval:
+            self._next = max(self._next, now + wanted)
+        self._interval, self._slow_until = wanted, until
+        self.gate = max(self._paused_until, self._next)
+
+    def go_on(self, now: float) -> None:
+        """As fast as the config says."""
+        if self._slow_until:
+            self._interval, self._slow_until = self._usual, 0.0
+            self._next = min(self._next, now + self._usual)
+            self.gate = max(self._paused_until, self._next)
 
     def wait(self, now: float, seconds: float) -> bool:
         """One request waits for so long, others go on; False where that is more than is left."""

@@ -330,6 +330,12 @@ class Slot:
         return private_address(self._refused_address, self.flight.url)
 
     @property
+    def body_took(self) -> float:
+        """Seconds from the answer's first byte to its last."""
+        getinfo = self.curl.getinfo
+        return float(getinfo(pycurl.TOTAL_TIME) - getinfo(pycurl.STARTTRANSFER_TIME))
+
+    @property
     def proxy_status(self) -> int:
         """What a proxy answered to CONNECT; 0 where none was asked."""
         return int(self.curl.getinfo(pycurl.HTTP_CONNECTCODE))
