@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bare_server import Kept, client_for
 from clock import FakeClock
-from filehaul.auth import ClientCredentials, OAuth2
+from filehaul import auth
 from filehaul.http import Clock, Http, HttpSettings, Request, RetryPolicy
 from filehaul.http.flow import Bandwidth, Window
 from filehaul.testing import FakeFile, FakeVendor, Fault
@@ -176,8 +176,9 @@ def test_a_token_request_holds_up_no_transfer(fake_vendor):
     vendor = fake_vendor([FakeFile("big", "big", content=b"x" * 300_000)])
     vendor.script("/v1/files/big/content", Fault.slow(600_000))
     http = Http(HttpSettings(vendor.base_url, concurrency=2))
-    grant = ClientCredentials(vendor.token_url, vendor.client_id, vendor.client_secret)
-    http.authorize = OAuth2(grant, http.send, http.clock)
+    endpoint = auth.Endpoint(vendor.token_url, vendor.client_id, vendor.client_secret)
+    fetch = auth.client_credentials(endpoint, http.send, http.clock)
+    http.authorize = auth.OAuth2(fetch, http.clock)
     big = Noting()
 
     def requests():
