@@ -302,20 +302,21 @@ def test_what_needs_a_closer_look(values, type_):
 @pytest.mark.parametrize(
     ("algorithm", "value", "expected"),
     [
+        ("md5", ["sha1:0beec7", "md5:acbd18"], "acbd18"),
         ("sha1", "SHA1:0beec7 MD5:acbd18 ADLER32:02820145", "0beec7"),
         ("md5", "SHA1:0beec7 MD5:acbd18", "acbd18"),
         ("sha256", "SHA-256:2c26", "2c26"),
         ("sha1", " sha1:AB ", "AB"),
     ],
 )
-def test_labelled_picks_its_own_algorithm(algorithm: str, value: str, expected: str) -> None:
+def test_labelled_picks_its_own_algorithm(algorithm: str, value: Any, expected: str) -> None:
     """Of several checksums in one text, each after its name, the one that is asked for."""
     convert = c.checksum_codec(algorithm, "labelled")
     assert convert is not None
     assert convert(value) == expected
 
 
-@pytest.mark.parametrize("value", ["MD5:acbd18", "SHA1:", "SHA1", "", 7, ["SHA1:ab"]])
+@pytest.mark.parametrize("value", ["MD5:acbd18", "SHA1:", "SHA1", "", 7, [], ["SHA1:ab", 7]])
 def test_labelled_takes_no_other_checksum_for_it(value: Any) -> None:
     """A text without this algorithm has no such checksum: never the neighbour's."""
     convert = c.checksum_codec("sha1", "labelled")

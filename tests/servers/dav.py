@@ -52,6 +52,11 @@ class Dav:
     files: Path
     path: str = "/share/"
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it tells no more than RFC 4918 has."""
+        return self.path == "/share/"
+
 
 @contextmanager
 def wsgidav(room: Path) -> Iterator[Dav]:

@@ -193,10 +193,11 @@ def base64_hex(value: Any) -> str:
 
 
 def labelled(algorithm: str, value: Any) -> str:
-    """One of several checksums in a text, each after its name: ``SHA1:0beec7 MD5:acbd18``."""
-    if not isinstance(value, str):
+    """One of several checksums, each after its name: ``SHA1:0beec7 MD5:acbd18``, or a list."""
+    texts = value if isinstance(value, list) else [value]
+    if not all(isinstance(one, str) for one in texts):
         raise UnfitError(f"{type(value).__name__} where NAME:CHECKSUM should be")
-    for one in value.split():
+    for one in " ".join(texts).split():
         name, colon, found = one.partition(":")
         if colon and found and name.replace("-", "").lower() == algorithm:
             return found
