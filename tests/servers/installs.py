@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -68,6 +69,29 @@ def from_npm(name: str, version: str) -> Path:
         _get("npm's registry", [*install, *quiet, *patience, f"{name}@{version}"], {"PATH": path})
 
     return _once(f"npm-{name}-{version}", install)
+
+
+def one_of_npm(name: str, version: str, member: str) -> Path:
+    """One file of a package that is too large to be unpacked for it."""
+    program = node()
+    npm = program.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+
+    def fetch(folder: Path) -> None:
+        path = f"{program.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        pack = [str(program), str(npm), "pack", "--silent", f"--pack-destination={folder}"]
+        patience = ["--fetch-retries=1", "--fetch-retry-mintimeout=1000"]
+        _get("npm's registry", [*pack, *patience, f"{name}@{version}"], {"PATH": path})
+
+    archive = next(_once(f"npm-pack-{name}-{version}", fetch).glob("*.tgz"))
+
+    def unpack(folder: Path) -> None:
+        with tarfile.open(archive) as package:
+            found = package.extractfile(f"package/{member}")
+            assert found is not None, member
+            (folder / Path(member).name).write_bytes(found.read())
+
+    label = member.replace("/", "-")
+    return _once(f"npm-{name}-{version}-{label}", unpack) / Path(member).name
 
 
 def from_debian(*packages: str) -> Path:
