@@ -1,7 +1,7 @@
 """A preset held to its vendor's OpenAPI document: every path, parameter and field that it names.
 
-    facts = Facts(document)                  # OpenAPI 3, or Swagger 2
-    facts.check(described("box"))            # AssertionError with all that the document lacks
+facts = Facts(document)                  # OpenAPI 3, or Swagger 2
+facts.check(described("box"))            # AssertionError with all that the document lacks
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ class Facts:
             return None
         many = [self._seen(p) for p in (*block.get("parameters", ()), *one.get("parameters", ()))]
         named = {
-            p["name"]: (p["in"], tuple(self._values(p.get("schema", p)))) for p in many if "name" in p
+            p["name"]: (p["in"], tuple(self._values(p.get("schema", p))))
+            for p in many
+            if "name" in p
         }
         body = self._seen(one.get("requestBody") or {}).get("content")
         schema = next((kind.get("schema") for kind in body.values()), None) if body else None
