@@ -34,6 +34,7 @@ FLOORS: list[list[str]] = [
     ["catalogue", "rebuild", "source", "report", "signals", "watch"],
     ["own_sink"],
     ["spine"],
+    ["signing_in"],
     ["check", "look", "init", "presets", "status", "verification"],
     ["cli"],
 ]

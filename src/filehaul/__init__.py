@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .config import Config, load_config
     from .report import Report
+    from .signing_in import login
     from .source import file_source, rest_api_source
     from .spine import sync
     from .verification import Verification, verify
@@ -25,6 +26,7 @@ __all__ = [
     "Verification",
     "file_source",
     "load_config",
+    "login",
     "rest_api_source",
     "sync",
     "verify",
@@ -36,6 +38,7 @@ _HOMES = {
     "Verification": "verification",
     "file_source": "source",
     "load_config": "config",
+    "login": "signing_in",
     "rest_api_source": "source",
     "sync": "spine",
     "verify": "verification",

@@ -10,6 +10,7 @@ from typing import Any
 
 from .config import Config, load_config
 from .config.agree import duckdb_file
+from .config.sign_in import KeptAuth
 from .ledger import Ledger, moment
 from .own_ledger import state_path
 
@@ -17,6 +18,7 @@ from .own_ledger import state_path
 def status(config: Config | Mapping[str, Any] | str | Path) -> dict[str, Any]:
     """Where a connection stands: its places, last listings, receipts, and files that failed.
 
+    ``login``: who is signed in, where a person does that, and ``line`` for people; never a token.
     ``files``: {status: {files, bytes}}; times are ISO 8601, UTC.
     """
     loaded = load_config(config, offline=True)
@@ -36,6 +38,7 @@ def status(config: Config | Mapping[str, Any] | str | Path) -> dict[str, Any]:
         "resources": {
             one.name: {"sync_type": one.sync, "deletes": one.gone} for one in loaded.resources
         },
+        "login": _login(loaded),
         "listings": [],
         "withheld": [],
         "files": {},
@@ -59,6 +62,17 @@ def status(config: Config | Mapping[str, Any] | str | Path) -> dict[str, Any]:
                 row[name] = at and at.isoformat()
             result["failed"].append(row)
     return result
+
+
+def _login(config: Config) -> dict[str, Any] | None:
+    if not isinstance(config.client.auth, KeptAuth):
+        return None
+    from .signing_in.standing import standing  # only here: it needs HTTP, which takes its time
+
+    found = standing(config)
+    if found is None:
+        return {"account": None, "line": "nobody yet: filehaul login"}
+    return {**found.as_dict(), "line": found.line()}
 
 
 def _listings(ledger: Ledger) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ that a vendor changes with each use, are kept in a `Store`, which one process at
 
 from __future__ import annotations
 
-from .endpoint import Answer, Endpoint, Send, ask
+from .endpoint import Answer, Endpoint, RefusedError, Send, ask, asked
 from .fixed import Fixed, api_key, bearer, http_basic
 from .tokens import Asked, OAuth2, Token, client_credentials
 
@@ -16,10 +16,12 @@ __all__ = [
     "Endpoint",
     "Fixed",
     "OAuth2",
+    "RefusedError",
     "Send",
     "Token",
     "api_key",
     "ask",
+    "asked",
     "bearer",
     "client_credentials",
     "http_basic",

@@ -189,6 +189,8 @@ def status(config: ConfigPath, as_json: Json = False) -> None:
             return
         for place, value in found["places"].items():
             out(f"{place:12} {value or 'none'}")
+        if found["login"]:
+            out(f"signed in    {found['login']['line']}")
         for name, one in found["resources"].items():
             out(f"resource     {name}: {one['sync_type']}, deletes {one['deletes']}")
         for one in found["withheld"]:
@@ -230,6 +232,31 @@ def vendors(
             for line in table(found):
                 out(line)
             say("next: filehaul vendors NAME tells how to get credentials, and what to write")
+
+
+@app.command()
+def login(
+    config: ConfigPath,
+    device: Annotated[
+        bool, typer.Option("--device", help="with a code that is entered on any machine")
+    ] = False,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="show the address, open nothing")
+    ] = False,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=1, help="seconds to wait for the browser")
+    ] = 300.0,
+    remove: Annotated[bool, typer.Option("--remove", help="sign out: forget the tokens")] = False,
+    as_json: Json = False,
+) -> None:
+    """Sign in with a browser or another device; runs renew the sign-in by themselves."""
+    from .login import leave, sign_in
+
+    with told(as_json):
+        if remove:
+            leave(config, as_json)
+        else:
+            sign_in(config, device, not no_browser, timeout, as_json)
 
 
 @app.command()
