@@ -21,7 +21,7 @@ class Deleted(Match):
 
 def one_or_many(value: Any) -> Any:
     """The short form of a list of one."""
-    return [value] if isinstance(value, dict | Deleted) else value
+    return [value] if isinstance(value, dict | Model) else value
 
 
 class Start(Model):
@@ -53,6 +53,11 @@ class Invalid(Model):
     body: str | None = Field(
         None, min_length=1, description="the answer must hold this text as well"
     )
+
+    def says(self, status: int, answer: bytes) -> bool:
+        """Whether this answer says so."""
+        words = (self.body or "").casefold()
+        return status in self.statuses and words in answer.decode("utf-8", "replace").casefold()
 
 
 class Changes(Model):
@@ -98,12 +103,15 @@ class Changes(Model):
         "name that and no id: what lies below is gone too",
     )
     deleted: Annotated[tuple[Deleted, ...], Field(description="which changes are deletions")] = ()
-    invalid: Invalid = Field(default_factory=Invalid)
+    invalid: Annotated[
+        tuple[Invalid, ...],
+        Field(min_length=1, description="which answers say that the token is no longer good"),
+    ] = (Invalid(),)
     keep_token: bool = Field(
         False, description="show the change token in table listings; it may be a credential"
     )
 
-    @field_validator("deleted", mode="before")
+    @field_validator("deleted", "invalid", mode="before")
     @classmethod
     def _list(cls, value: Any) -> Any:
         return one_or_many(value)

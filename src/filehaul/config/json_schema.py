@@ -149,12 +149,16 @@ def _short_forms(definitions: dict[str, Any]) -> None:
     secret = {"required": ["client_secret"]}, {"required": ["key"]}
     definitions["OAuth2Auth"]["anyOf"] = list(secret)
     definitions["Client"]["properties"]["session"] = {"description": "dlt's: a session object"}
-    for name in ("Resource", "Changes"):
-        deleted = definitions[name]["properties"]["deleted"]
-        deleted["anyOf"] = [
-            {"$ref": "#/$defs/Deleted"},
-            {key: deleted.pop(key) for key in ("type", "items") if key in deleted},
-        ]
+    for name, key, model in (
+        ("Resource", "deleted", "Deleted"),
+        ("Changes", "deleted", "Deleted"),
+        ("Changes", "invalid", "Invalid"),
+    ):
+        listed = definitions[name]["properties"][key]
+        of_many = {
+            word: listed.pop(word) for word in ("type", "items", "minItems") if word in listed
+        }
+        listed["anyOf"] = [{"$ref": f"#/$defs/{model}"}, of_many]
     path = {"type": "string", "description": FieldSource.model_fields["path"].description or ""}
     for field in definitions["Fields"]["properties"].values():
         if "anyOf" in field:

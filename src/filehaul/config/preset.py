@@ -38,6 +38,10 @@ class Parameter(Model):
     example: Value = Field(None, description="for the docs, and for the error where it is missing")
     one_of: tuple[Value, ...] = Field((), description="the only values that are taken")
     pattern: str | None = Field(None, description="what the whole value must look like")
+    implies: dict[str, Value] = Field(
+        default_factory=dict,
+        description="where this one is given: the values of other parameters that are not",
+    )
 
     @property
     def is_required(self) -> bool:
@@ -108,7 +112,10 @@ class Head(Model):
     @field_validator("parameters")
     @classmethod
     def _named(cls, value: dict[str, Parameter]) -> dict[str, Parameter]:
-        for name in value:
+        for name, one in value.items():
+            for other in one.implies:
+                if other not in value:
+                    raise ValueError(f"{name} implies {other!r}, which is no parameter")
             if name == "name" or not _PARAMETER.match(name):
                 raise ValueError(f"{name!r}: small letters, digits and _, and not 'name'")
         return value
@@ -195,7 +202,10 @@ def parameters(
                 hint=f"did you mean {near!r}?" if near else takes,
             )
     values = {name: None if one.is_required else one.default for name, one in known.items()}
-    values.update((name, value) for name, value in given.items() if value is not None)
+    chosen = {name: value for name, value in given.items() if value is not None}
+    for name in chosen:
+        values.update(known[name].implies)
+    values.update(chosen)
     for name, value in values.items():
         problem = known[name].problem(value) if value is not None and not lenient else None
         if problem:

@@ -12,6 +12,7 @@ from ..xml_text import read_xml
 from .base import Headers, Model, Path, refuse_unknown
 from .changes import Changes, Deleted, one_or_many
 from .content import Content
+from .match import Match
 from .model import Fields
 from .paginators import Paginator
 from .sync_types import DISPOSITIONS, WITH_TOMBSTONES, Deletes, Incremental, SyncType
@@ -85,6 +86,11 @@ class Endpoint(Model):
         "error",
         description="what an answer without its array of records is: an error; an empty page "
         "where the array is null; an empty page also where it is missing (and no error is named)",
+    )
+    incomplete: Match | None = Field(
+        None,
+        description="where an answer says that records are missing from it: then the listing is "
+        "not complete, and no file counts as gone",
     )
     paginator: Paginator | None = None
     incremental: Incremental | None = Field(None, description="list only what has changed")

@@ -26,6 +26,7 @@ class Answers:
         self.selectors = [record_path(text) for text in endpoint.selectors]
         self.page_array = None if endpoint.page_array is None else record_path(endpoint.page_array)
         self.limit = limit
+        self.incomplete = endpoint.incomplete
         self.forgives = endpoint.if_no_array
         plain = all(selector.is_plain for selector in self.selectors)
         self.takes_all = plain and self.page_array is None  # every element is a record
@@ -51,6 +52,8 @@ class Answers:
             raise VendorError(
                 f"{problem.what}; {excerpt(body, 160)}", where=redact(url), hint=problem.hint
             ) from None
+        if doubt is None and self.incomplete is not None and self.incomplete.holds(answer):
+            doubt = f"the vendor says so itself ({self.incomplete.path})"
         return Page(0, records, size, answer, headers, url, elements, doubt=doubt)
 
     def _array(self, path: RecordPath, answer: Any) -> list[Any]:

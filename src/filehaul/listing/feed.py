@@ -111,11 +111,9 @@ class Feed:
 
     def is_invalid(self, problem: Exception) -> bool:
         """Whether the vendor says that the token itself is no longer good."""
-        invalid = self.block.invalid
-        if not isinstance(problem, AnswerError) or problem.status not in invalid.statuses:
-            return False
-        words = (invalid.body or "").casefold()
-        return words in problem.answer.decode("utf-8", "replace").casefold()
+        return isinstance(problem, AnswerError) and any(
+            one.says(problem.status, problem.answer) for one in self.block.invalid
+        )
 
     def _page(self, token: Token, number: int) -> Page:
         block = self.block
