@@ -401,7 +401,8 @@ VENDORS = [
     Vendor(
         "storage", "/storage/v1/b/docs/o?maxResults=3", storage, ("items",),
         {"type": "cursor", "cursor_path": "nextPageToken", "cursor_param": "pageToken"},
-        {"file_id": "id", "file_name": "name", "drive_id": "bucket", "size": "size|int",
+        {"file_id": "id", "file_name": "name", "path": "name", "drive_id": "bucket",
+         "size": "size|int",
          "mime_type": "contentType", "created_at": "timeCreated", "modified_at": "updated",
          "version": "generation", "checksum.md5": "md5Hash|base64"},
     ),

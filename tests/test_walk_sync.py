@@ -393,7 +393,11 @@ def test_check_goes_down_to_the_first_file():
     folders are not held against the fields.
     """
     with FakeVendor([FakeFile("f", "x.txt", path="a/b/x.txt", content=b"x")], auth=False) as deep:
-        config = config_of(deep, fields=FIELDS, content={"path": "/v1/files/{file_id}/content"})
+        config = config_of(
+            deep,
+            fields={**FIELDS, "modified_at": "modified_at"},
+            content={"path": "/v1/files/{file_id}/content"},
+        )
         findings = list(check({**config, "sink": "copy"}))
     assert all(finding.error is None for finding in findings)
     said = [finding.text for finding in findings]

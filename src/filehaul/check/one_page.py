@@ -8,16 +8,16 @@ from itertools import islice
 from ..config import Config, Resource
 from ..config.walk import FolderMarks
 from ..errors import FilehaulError, VendorError
-from ..fields import NEUTRAL_TYPES, Rows, Shape, roles_of
+from ..fields import Rows, Shape, roles_of
 from ..http import Http
 from ..layouts import blanks
 from ..listing import Listing, Walk, full_lister
 from ..models import Page
 from ..pagination import smaller
-from ..paths import MISSING
 from ..redact import redact
 from .finding import Finding, failed
 from .first_bytes import first_bytes
+from .mapped import mapped
 
 _FOLDERS = 20  # pages of a walk that are looked at for a file
 _FEW = 10  # records are enough to see how a page is mapped
@@ -47,8 +47,7 @@ def one_page(http: Http, config: Config, resource: Resource) -> Iterator[Finding
     if not rows.records:
         yield _nothing(what, rows, page)
         return
-    shape.table(rows)
-    yield from _fields(resource, rows)
+    yield from mapped(resource, shape, rows, records)
     if resource.content is not None:
         yield from _layout(resource, rows)
         yield from first_bytes(http, config, resource, rows, page)
@@ -76,30 +75,6 @@ def _nothing(what: str, rows: Rows, page: Page) -> Finding:
         hint="check primary_key and fields.file_id",
     )
     return failed(what, problem)
-
-
-def _fields(resource: Resource, rows: Rows) -> Iterator[Finding]:
-    """Which of the vendor's fields are taken for what, and those that do not fit."""
-    what = f"fields {resource.name}"
-    roles = roles_of(resource, rows.records[0])
-    chosen = ", ".join(f"{role}: {path}" for role, path in roles.chosen.items())
-    yield Finding(what, chosen or "no usual names; every column is kept")
-    for column, path in _nowhere(resource, rows):
-        yield Finding(what, f"suspicious: no record of the page has {path!r}; {column} stays null")
-    for reject in rows.rejects[:5]:
-        yield Finding(what, f"suspicious: {reject.field} is {reject.value!r}: {reject.reason}")
-
-
-def _nowhere(resource: Resource, rows: Rows) -> Iterator[tuple[str, str]]:
-    """Columns whose path leads nowhere in every record, as (column, path)."""
-    if resource.fields is None:
-        return
-    for column in NEUTRAL_TYPES:
-        source = getattr(resource.fields, column, None)
-        sources = source.values() if isinstance(source, dict) else [source] if source else []
-        for one in sources:
-            if all(one.place.get(record) is MISSING for record in rows.records):
-                yield column, one.place.text
 
 
 def _layout(resource: Resource, rows: Rows) -> Iterator[Finding]:

@@ -56,6 +56,7 @@ app.command()(init)
 def check(config: ConfigPath, as_json: Json = False) -> None:
     """Look at each step of a run, and change nothing."""
     from ..check import check as look
+    from .checked import show
 
     with told(as_json):
         worst = None
@@ -64,11 +65,7 @@ def check(config: ConfigPath, as_json: Json = False) -> None:
             if as_json:
                 out_json(finding.as_dict())
             else:
-                out(
-                    f"{'ok  ' if finding.error is None else 'FAIL'}  {finding.what}: {finding.text}"
-                )
-                if finding.error is not None:
-                    say(f"      where: {finding.error.where}\n      next:  {finding.error.hint}")
+                show(finding)
         if worst is not None:
             raise typer.Exit(worst.exit_code)
 

@@ -8,6 +8,7 @@ from .arrays import Arrays, arrays, selector
 from .columns import Columns, Guess, columns
 from .markers import Kind, Markers, markers
 from .paging import Paged, is_token_param, paged, proposal
+from .shapes import algorithms_by_shape, hashes, time_codec
 
 __all__ = [
     "Arrays",
@@ -16,11 +17,14 @@ __all__ = [
     "Kind",
     "Markers",
     "Paged",
+    "algorithms_by_shape",
     "arrays",
     "columns",
+    "hashes",
     "is_token_param",
     "markers",
     "paged",
     "proposal",
     "selector",
+    "time_codec",
 ]

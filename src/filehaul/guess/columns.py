@@ -167,9 +167,13 @@ def _tells_apart(one: Seen) -> bool:
 def _path(seen: Sequence[Seen], found: dict[str, Guess], notes: list[str]) -> None:
     """A path ends in the file's name; one that does not is the folder's."""
     path, name = found.get("path"), found.get("file_name")
-    if path is None or name is None:
+    if name is None:
         return
     by_path = {one.path: one for one in seen}
+    if path is None:
+        if any("/" in value for value in by_path[name.path].filled):
+            found["path"] = Guess("path", name.path)
+        return
     pairs = [
         (way.rstrip("/"), called)
         for way, called in zip(by_path[path.path].values, by_path[name.path].values)
