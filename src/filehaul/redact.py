@@ -50,7 +50,7 @@ _HEADER = re.compile(
     re.IGNORECASE,
 )
 _JSON = re.compile(
-    rf"(([\"'])[\w-]{{0,64}}{_STRONG}[\w-]{{0,64}}\2\s{{0,8}}:\s{{0,8}}([\"']))"
+    rf"(([\"'])(?:[\w-]{{0,64}}{_STRONG}[\w-]{{0,64}}|sig)\2\s{{0,8}}:\s{{0,8}}([\"']))"
     r"(?:\\.|(?!\3)[^\\])*",
     re.IGNORECASE | re.DOTALL,
 )
