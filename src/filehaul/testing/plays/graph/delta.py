@@ -117,8 +117,8 @@ class Delta:
         gone = [one for one in touched.values() if self._there(one.node_id, drive_id) is None]
         above = {
             folder.node_id: folder
-            for node in there
-            for folder in self._account.above(node.node_id)
+            for node in touched.values()
+            for folder in self._above(node)
             if folder.node_id not in touched
         }
         now = [*above.values(), *there]
@@ -130,6 +130,14 @@ class Delta:
         made += [partial(self._records.gone, node) for node in gone]
         made += [partial(self._records.in_delta, node) for node in now]
         return lambda place: islice(enumerate(made), place, None)
+
+    def _above(self, node: Node) -> Iterator[Node]:
+        """The folders that it lies in, or lay in, as far as they are there."""
+        folder = self._account.get(node.parent_id or "")
+        while folder is not None:
+            if self._there(folder.node_id, node.drive_id) is not None:
+                yield folder
+            folder = self._account.get(folder.parent_id or "")
 
     def _as_it_was(self, node_id: str) -> Node:
         """A node that is no more."""

@@ -67,8 +67,7 @@ class Records:
 
     def _whole(self, node: Node, wanted: Set[str] | None) -> dict[str, Any]:
         mark = f"{{{uuid.uuid5(uuid.NAMESPACE_URL, node.node_id)}}}".upper()
-        name = (node.owner or "").partition("@")[0]
-        by = {"user": {"email": node.owner, "displayName": name}}
+        by = {"user": {"displayName": (node.owner or "").partition("@")[0]}}
         created = _time(node.created_at)
         client = {
             "createdDateTime": created,
