@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import duckdb
+import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -62,8 +63,8 @@ class Canary:
         for text in self.said:
             yield text.encode()
         for path in self.place.rglob("*"):
-            if not path.is_file() or path.name == "acme.yaml":  # the config is where they belong
-                continue
+            if not path.is_file() or path.name in ("acme.yaml", "acme.tokens.json"):
+                continue  # where they belong
             yield str(path).encode()
             yield path.read_bytes()
             if path.suffix == ".parquet":
@@ -255,6 +256,35 @@ def test_every_way_to_sign_in(name: str, place: Path, monkeypatch: pytest.Monkey
         told = [one.target + str(dict(one.headers)) for one in vendor.requests]
         spellings = {KEY, quote(KEY, safe=""), base64.b64encode(f"me:{PASSWORD}".encode()).decode()}
         assert all(any(s in one for s in spellings) for one in told), "they were really sent"
+
+
+def test_a_rotating_refresh_token(place: Path) -> None:
+    """Seed, rotated refresh tokens and access tokens, printed back by the vendor at each place:
+    they are in the token store, and nowhere else.
+    """
+    made = [FakeFile(f"f{n}", f"f{n}.txt", content=b"%d" % n) for n in range(3)]
+    with FakeVendor(made, client_secret="") as vendor:
+        seed = vendor.grants.refresh_token()
+        canary = Canary(vendor, place, {seed})
+        config = config_for(vendor)
+        config["client"]["auth"] = {
+            "type": "oauth2_refresh_token",
+            "token_url": vendor.token_url,
+            "client_id": vendor.client_id,
+            "refresh_token": seed,
+        }
+        assert try_sync(canary, config) == 0
+        kept = orjson.loads(Path(".filehaul/acme.tokens.json").read_bytes())
+        secrets = [seed, kept["refresh_token"], kept["access_token"]]
+        canary.planted |= set(secrets)
+        said = {"error": {"message": f"not {' '.join(secrets)}"}, "x": secrets}
+        vendor.script("/v1/files", Fault.status(400, body=said))
+        assert try_sync(canary, config) == 8
+        vendor.expire_tokens()
+        vendor.script("/oauth/token", Fault.status(400, body={**said, "error": "invalid_grant"}))
+        assert try_sync(canary, config) == 5
+        assert "login" in "".join(canary.said)
+        vendor.assert_all_fired()
 
 
 @pytest.mark.parametrize("as_json", [True, False])

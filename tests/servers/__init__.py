@@ -1,6 +1,7 @@
 """Real servers that others wrote, each as a context manager for the length of a test module.
 
-PocketBase and SeaweedFS hold files; oidc-provider gives out OAuth2 tokens; Apache with
+PocketBase and SeaweedFS hold files; oidc-provider gives out OAuth2 tokens to machines and
+signs people in; Apache with
 mod_auth_openidc asks it about every token before it lets a request through to one of the others.
 WsgiDAV, Apache's mod_dav and sabre/dav speak WebDAV. microsoft-onedrive-mock is others' fake of
 OneDrive. PostgreSQL is a destination. SeaweedFS, moto
@@ -18,6 +19,7 @@ from .postgres import Postgres, postgres
 from .relay import Relay
 from .samples import samples
 from .seaweedfs import SeaweedFS, seaweedfs
+from .sign_in import Ann, sign_in_server
 from .stores import Store, azurite, google_store, moto_store, weed_store
 from .tokens import ODD_ID, SHORT
 
@@ -26,6 +28,7 @@ __all__ = [
     "PASSWORD",
     "SHORT",
     "USER",
+    "Ann",
     "Dav",
     "Gateway",
     "OneDriveMock",
@@ -46,6 +49,7 @@ __all__ = [
     "sabre_dav",
     "samples",
     "seaweedfs",
+    "sign_in_server",
     "weed_store",
     "wsgidav",
 ]
