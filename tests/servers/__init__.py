@@ -10,6 +10,7 @@ They are installed from the package registries, once, into ``.venv/servers``, an
 ports of the loopback. `OutOfReach` says that a registry cannot be had: the tests then skip.
 """
 
+from .cms import Wagtail, wagtail
 from .dav import PASSWORD, USER, Dav, apache_dav, sabre_dav, wsgidav
 from .gateway import Gateway, gateway
 from .installs import OutOfReach
@@ -38,6 +39,7 @@ __all__ = [
     "Relay",
     "SeaweedFS",
     "Store",
+    "Wagtail",
     "apache_dav",
     "azurite",
     "gateway",
@@ -50,6 +52,7 @@ __all__ = [
     "samples",
     "seaweedfs",
     "sign_in_server",
+    "wagtail",
     "weed_store",
     "wsgidav",
 ]

@@ -147,7 +147,7 @@ def _kind_of(value: str) -> str | None:
 def _by_mime(seen: Sequence[Seen]) -> Kind | None:
     """A folder's MIME type, as at Google's."""
     for one in seen:
-        folders = [v for v in dict.fromkeys(one.filled) if isinstance(v, str) and _is_folder(v)]
+        folders = list(dict.fromkeys(value for value in one.filled if _is_folder(value)))
         if folders:
             source = {
                 "path": one.path,
@@ -159,8 +159,8 @@ def _by_mime(seen: Sequence[Seen]) -> Kind | None:
     return None
 
 
-def _is_folder(value: str) -> bool:
-    return value in FOLDER_MIMES or value.endswith((".folder", "/folder"))
+def _is_folder(value: Any) -> bool:
+    return isinstance(value, str) and (value in FOLDER_MIMES or value.endswith(".folder"))
 
 
 def _gone(seen: Sequence[Seen]) -> list[Mapping[str, Any]]:

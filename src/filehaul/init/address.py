@@ -52,6 +52,8 @@ def place_of(url: str) -> Place:
     shared = max((n for n, one in enumerate(segments[:-1], 1) if _SHARED.match(one)), default=0)
     base = "/".join((f"{parts.scheme}://{parts.netloc}", *segments[:shared]))
     path = "/" + "/".join(segments[shared:])
+    if segments[shared:] and parts.path.endswith("/"):
+        path += "/"  # to some servers another address
     params = {
         name: variable(name) if is_secret(f"?{name}={given}x") else _number(given)
         for name, given in parse_qsl(parts.query)
