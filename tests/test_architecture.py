@@ -14,7 +14,7 @@ SOURCE = Path(__file__).parent.parent / "src" / "filehaul"
 # names what is public. So are the fake vendor, and the plugin that lives in dlt's process.
 FLOORS: list[list[str]] = [
     ["errors"],
-    ["redact", "paths", "json_text", "xml_text", "addresses"],
+    ["garbage", "redact", "paths", "json_text", "xml_text", "addresses"],
     ["models", "templates"],
     ["checksums", "names"],
     ["vendors"],

@@ -6,11 +6,14 @@ import gzip
 import threading
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bare_server import BareServer, Kept, answer, client_for
 from clock import FakeClock
 from filehaul.errors import ConfigError, TemporaryError, VendorError
 from filehaul.http import Request
+from filehaul.http.messages import Headers
 from filehaul.testing import FakeVendor, Fault
 
 
@@ -39,6 +42,23 @@ def test_heads_as_odd_as_they_come():
     assert headers.get("x-none") is None
     assert "content-length" in headers
     assert len(headers) == len(list(headers)) == 8
+
+
+ODD = [
+    *(b"Content-Type: text/html\r\n", b"CONTENT-Encoding : gzip\r\n", b"x-a: 1\r\n"),
+    *(b"X-A: 2\r\n", b" folded\r\n", b"ETag:\xe9\r\n", "NÄme: ü\r\n".encode(), b"\r\n"),
+]
+NAMES = ["content-type", "content-encoding", "x-a", "etag", "näme", "a"]
+
+
+@given(lines=st.lists(st.sampled_from(ODD)), asked=st.lists(st.sampled_from(NAMES)))
+def test_a_header_is_found_however_it_is_asked_for(lines, asked):
+    """The short way for what is not there says the same as all headers, in any turn."""
+    headers, known = Headers(lines), dict(Headers(lines))
+    for name in asked:
+        assert headers.get(name) == known.get(name)
+        assert headers.get(name, "-") == known.get(name, "-")
+    assert dict(headers) == known
 
 
 def test_early_heads_do_not_count():

@@ -249,6 +249,8 @@ def normalise(algorithm: str, value: str) -> str | None:
     digits = _HEX_DIGITS.get(algorithm)
     if digits is None:
         return None
+    if len(value) == digits and _HEX.fullmatch(value):
+        return value  # as most vendors write it
     text = value.strip(_AROUND)
     prefix = _PREFIX.match(text)
     if prefix is not None:

@@ -94,7 +94,6 @@ class Download:
         self._promised = 0  # bytes of the whole, as an answer that continued the file said
         self._max_size = max_size
         self._room = 0
-        self._html = False
         self._most = 0
 
     @property
@@ -154,16 +153,19 @@ class Download:
         if self.noted is not None and self.noted.validator != self._validator:
             self._forget(self.partial)
             self.noted = None
-        kind = said.get("content-type", "").partition(";")[0].strip().lower()
         self._encoding = _encoding(said)
         self._room = most_bytes(self.task, self._wanted, self._max_size, self._encoding in _ENCODED)
         if self._max_size is not None and (self._total or 0) > self._max_size:
             raise self._too_much()
-        self._html = kind in ("text/html", "application/xhtml+xml") and not self._is_html()
 
-    def _is_html(self) -> bool:
+    @property
+    def _is_page(self) -> bool:
+        """Whether the vendor says that it sent HTML, and the file is none."""
+        kind = self._said.get("content-type", "").partition(";")[0].strip().lower()
+        if kind not in ("text/html", "application/xhtml+xml"):
+            return False
         names = (self.task.file.name or "", self.task.target)
-        return any(name.lower().endswith(_HTML_NAMES) for name in names)
+        return not any(name.lower().endswith(_HTML_NAMES) for name in names)
 
     def _continue(self, head: Head) -> None:
         came = span_of(head.headers)
@@ -273,14 +275,14 @@ class Download:
             self.verified_by = fit(self.task, self._wanted, self.size, self._hashes)
         except MismatchError as problem:
             raise self._misfit(problem) from None
-        if self._html and self.verified_by == "none":
+        if self.verified_by == "none" and self._is_page:
             raise self._page("an HTML page came in the file's place")
 
     def _misfit(self, problem: MismatchError) -> FilehaulError:
         """Wrong bytes are fetched again from the first; of a body that was cut off without a word
         the rest is asked for, as long as it grows.
         """
-        if self._html:
+        if self._is_page:
             return self._page("an HTML page came in the file's place")
         short = isinstance(problem, ShortError)
         if short:
@@ -308,7 +310,7 @@ class Download:
         file, total = self.task.file, self._total or self.task.file.size
         if self._pieces.size < WORTH_KEEPING or not total or not file.fingerprint:
             return None
-        if self._html or self._encoding or not self._is_guarded:
+        if self._is_page or self._encoding or not self._is_guarded:
             return None
         return Partial(
             self.partial, file.resource, file.key, file.fingerprint, self._validator, total

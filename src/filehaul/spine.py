@@ -22,6 +22,7 @@ from .config.engines import refuse_auto
 from .connect import connect
 from .deletes import accepted, settle_deletes
 from .errors import RAISED, Cancelled, FilehaulError, UsageError, VendorError
+from .garbage import sparing
 from .http import Clock, Http
 from .ledger import Ledger, Withheld
 from .load import Destination
@@ -144,6 +145,7 @@ class _Run:
             Destination(config, self.wishes.get("dev_mode", False)) as destination,
             connect(config, self.clock, self._asked, self.watch.waiting) as http,
             sink_for(config, ledger, self.report.warnings, self.cancelled) as sink,
+            sparing() as spare,
         ):
             shutil.rmtree(config.home / "spool" / config.name, ignore_errors=True)
             refuse_another_ledger(ledger, config)
@@ -157,9 +159,11 @@ class _Run:
                 ledger.transfers.ask_again()
             self.report.warnings += amend(ledger, config)
             ledger.transfers.park_failed()
+            spare()
             self._list(http, ledger, destination)
             self._load(ledger, destination, self.listed)
             if sink is not None:
+                spare()
                 try:
                     self._part(ledger, sink)
                     self._transfer(http, ledger, sink)

@@ -16,7 +16,9 @@ from ..http import Authorize
 from ..models import Receipt
 from .messages import BATCH, LENGTH, Errand, Outcome, Setup
 
-_AHEAD = 2 * BATCH  # errands that a member has at once
+# How much a member has to do (`Errand.weight`), before it gets no more: some 20 milliseconds. For
+# so long the parent plans, or writes down, and hears nobody.
+_AHEAD = 256
 _GRACE = 5.0  # seconds that a member has to end in
 
 
@@ -61,7 +63,7 @@ class Crew:
         ready = [member for member in self._members.values() if member.ready]
         if not self._waiting or not ready:
             return
-        member = min(ready, key=lambda one: len(one.has))
+        member = min(ready, key=lambda one: one.load)
         given = self._authorize.current() if self._authorize is not None else None
         member.send((given, self._waiting))
         self._waiting = []
@@ -123,10 +125,13 @@ class Crew:
 
 
 class _Member:
-    """One process of the crew, seen from outside. ``has``: numbers of what it is at."""
+    """One process of the crew, seen from outside. ``has``: numbers and weights of what it is at;
+    ``load``: their sum.
+    """
 
     def __init__(self, setup: Setup) -> None:
-        self.has: set[int] = set()
+        self.has: dict[int, int] = {}
+        self.load = 0
         self.ready = False  # its first word is that it is there
         where = f"import sys; sys.path[:0] = {sys.path!r}"
         code = f"{where}; from filehaul.execute.member import work; work()"
@@ -148,11 +153,13 @@ class _Member:
 
     @property
     def has_room(self) -> bool:
-        return self.ready and len(self.has) < _AHEAD
+        return self.ready and self.load < _AHEAD
 
     def send(self, message: Any) -> None:
         if isinstance(message, tuple):
-            self.has.update(number for number, _ in message[1])
+            more = {number: errand.weight for number, errand in message[1]}
+            self.has.update(more)
+            self.load += sum(more.values())
         body = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
         self._unsent += LENGTH.pack(len(body)) + body
         self.push()
@@ -180,7 +187,7 @@ class _Member:
             del self._unread[:end]
             self.ready = True
             for number, values in told:
-                self.has.discard(number)
+                self.load -= self.has.pop(number)
                 yield number, values
 
     def end(self, grace: float) -> None:

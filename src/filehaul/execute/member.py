@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pickle
 import select
@@ -77,6 +78,7 @@ def work() -> None:
     """A member's life, from its setup on stdin to the end of stdin."""
     _die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's is for the parent, which tells us
+    gc.freeze()  # what is there by now stays: it need not be looked through again and again
     told = _Told()
     with suppress(EOFError, BrokenPipeError):
         setup: Setup = told.hear(wait=True)

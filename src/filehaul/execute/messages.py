@@ -14,6 +14,7 @@ MOST_BYTES = 1024 * 1024
 """A larger file is not for the crew: what it costs is not the time of Python."""
 BATCH = 32
 """Errands, and outcomes, that are sent at once."""
+_SMALLEST = 48 * 1024  # bytes that take as long as all else that a file needs
 LENGTH = struct.Struct("<I")
 """Before each message: of how many bytes it is. Then the message, pickled."""
 
@@ -26,6 +27,11 @@ class Errand(NamedTuple):
     task: Task
     partial: str
     commits: bool
+
+    @property
+    def weight(self) -> int:
+        """How long it takes, by what the smallest of files takes."""
+        return 1 + (self.task.file.size or 0) // _SMALLEST
 
 
 class Outcome(NamedTuple):

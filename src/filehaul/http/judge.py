@@ -71,18 +71,20 @@ class Judge:
         if problem is None and code != 0 and slot.whole:
             problem = slot.refused or self._of_libcurl(slot, flight, code, words)
         if problem is None:
-            if slot.head.status in self.rules.statuses:
+            head = slot.head
+            status = head.status
+            if status in self.rules.statuses:
                 body = None if slot.written else slot.body
-                ruling = self.rules.of(slot.head, body, self.clock.time())
+                ruling = self.rules.of(head, body, self.clock.time())
                 if ruling is not None:
                     return self._ruled(ruling, flight, slot.response(), authorize)
-            if not 200 <= slot.head.status < 300:
+            if not 200 <= status < 300:
                 return self._answered(flight, slot, authorize)
             if flight.asks:
                 return self._detour(flight, slot.response())
-            if slot.head.status == NOT_READY and flight.writer is not None:
-                pause = retry_after(slot.head.headers, self.clock.time())
-                return self._not_ready(flight, slot.head.status, pause)
+            if status == NOT_READY and flight.writer is not None:
+                pause = retry_after(head.headers, self.clock.time())
+                return self._not_ready(flight, status, pause)
             return Result(flight.request, slot.response(), None, flight.attempts)
         if isinstance(problem, ConfigError) or not isinstance(problem, Exception):
             raise problem

@@ -81,16 +81,27 @@ class Request:
 
 
 class Headers(Mapping[str, str]):
-    """The headers of one answer, by lower-case name; parsed when somebody first looks.
+    """The headers of one answer, by lower-case name; parsed when somebody first looks for one that
+    may be there.
 
     A name that came twice has its values joined by a comma (RFC 9110 5.3), equal ones once.
     """
 
-    __slots__ = ("_lines", "_values")
+    __slots__ = ("_lines", "_lower", "_values")
 
     def __init__(self, lines: list[bytes]) -> None:
         self._lines = lines
+        self._lower = b""
         self._values: dict[str, str] | None = None
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """As of any mapping. Of a small file's answer only what is not there is asked for."""
+        if self._values is None:
+            if not self._lower:
+                self._lower = b"".join(self._lines).lower()
+            if name.isascii() and name.encode() not in self._lower:
+                return default
+        return self._parsed().get(name, default)
 
     def _parsed(self) -> dict[str, str]:
         if self._values is None:

@@ -122,6 +122,8 @@ class TransfersBook:
         ``only_moved``: those whose bytes are in the sink already, at another path.
         ``only_chosen``: those that this run is about (`ChosenBook`).
         """
+        if only_moved and not self._has_any(sink):
+            return
         more = (f"AND {_MOVED} " if only_moved else "") + (f"AND {_CHOSEN}" if only_chosen else "")
         query = f"{_TODO} {more} ORDER BY f.key LIMIT :most"
         values = {**_values(resource, listing, sink, window), "most": _BATCH}
@@ -135,6 +137,11 @@ class TransfersBook:
             if len(rows) < _BATCH:
                 return
             last = rows[-1][0]
+
+    def _has_any(self, sink: str) -> bool:
+        """Whether the sink holds bytes of any file."""
+        query = "SELECT EXISTS (SELECT 1 FROM transfers WHERE sink = ? AND sha256 IS NOT NULL)"
+        return bool(self.db.execute(query, (sink,)).fetchone()[0])
 
     def counts(
         self,

@@ -6,8 +6,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from ..download import Download, Meter
 from ..errors import AnswerError, CredentialsError, FilehaulError, SinkError, TemporaryError
@@ -32,8 +32,7 @@ from .turns import Turns
 _PATIENCE = 0.1  # seconds between two looks at what only others are at work on
 
 
-@dataclass(frozen=True)
-class _Errand:
+class _Errand(NamedTuple):
     """What a request is about. ``again``: it is the second try, from the first byte on."""
 
     download: Download
