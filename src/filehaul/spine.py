@@ -70,9 +70,12 @@ def run(
     *,
     watch: Watch | None = None,
     clock: Clock | None = None,
+    destination: Callable[[Config, bool], Destination] | None = None,
     **wishes: Unpack[Wishes],
 ) -> Report:
-    """The same, with every error of filehaul's in the report."""
+    """The same, with every error of filehaul's in the report. ``destination``: in the place of
+    dlt's, for who looks at rows without a database (`filehaul.testing.conformance`).
+    """
     report = Report(config.name)
     begun = time.monotonic()
     if config.client.insecure:
@@ -81,7 +84,9 @@ def run(
         try:
             for guessed in config.dlt_resources:
                 refuse_auto(guessed.name, guessed.reason, config.source)
-            _Run(config, report, watch or Watch(), clock, wish, wishes).all()
+            one = _Run(config, report, watch or Watch(), clock, wish, wishes)
+            one.destination = destination or Destination
+            one.all()
         except FilehaulError as problem:
             report.error = problem
     report.signal = wish.number
@@ -125,6 +130,7 @@ class _Run:
         self.watch = watch
         self.clock = clock
         self.cancelled = cancelled
+        self.destination: Callable[[Config, bool], Destination] = Destination
         self.listed: list[Listed] = []
         self.transfers: Transfers | None = None
         self.wishes = wishes
@@ -142,7 +148,7 @@ class _Run:
         """The same, under a lock that is held."""
         config = self.config
         with (
-            Destination(config, self.wishes.get("dev_mode", False)) as destination,
+            self.destination(config, self.wishes.get("dev_mode", False)) as destination,
             connect(config, self.clock, self._asked, self.watch.waiting) as http,
             sink_for(config, ledger, self.report.warnings, self.cancelled) as sink,
             sparing() as spare,

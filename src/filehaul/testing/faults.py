@@ -53,6 +53,7 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict)
     retry_after: str | float | timedelta | None = None
     before: float = 0.0
+    action: Callable[[], object] | None = None
 
     always: ClassVar[float] = math.inf
     """For ``times=``: the faults come round again for ever."""
@@ -142,6 +143,11 @@ class Fault:
     def latency(seconds: float) -> Fault:
         """Wait so long before the normal answer, whatever it is."""
         return Fault("latency", f"latency({seconds:g})", before=seconds)
+
+    @staticmethod
+    def meanwhile(action: Callable[[], object]) -> Fault:
+        """Call ``action`` before the normal answer: something else happens at the vendor."""
+        return Fault("meanwhile", "meanwhile()", action=action)
 
     @staticmethod
     def wrong_body(body: bytes | None = None) -> Fault:
@@ -293,6 +299,12 @@ def _late(fault: Fault, request: RecordedRequest, normal: Normal) -> Answer | No
     return answer
 
 
+def _meanwhile(fault: Fault, request: RecordedRequest, normal: Normal) -> Answer:
+    assert fault.action is not None
+    fault.action()
+    return normal(request)
+
+
 def _wrong_body(fault: Fault, request: RecordedRequest, normal: Normal) -> Answer | None:
     answer = normal(request)
     if not _has_body(request, answer, 0):
@@ -365,6 +377,7 @@ _SPOIL: dict[str, Callable[[Fault, RecordedRequest, Normal], Answer | None]] = {
     "stall": _late,
     "slow": _late,
     "latency": _late,
+    "meanwhile": _meanwhile,
     "wrong_body": _wrong_body,
     "ignore_range": _ignore_range,
     "wrong_content_range": _wrong_content_range,

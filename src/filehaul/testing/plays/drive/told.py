@@ -86,7 +86,7 @@ def mime_type(node: Node) -> str:
     if node.kind == "shortcut":
         return f"{APPS}shortcut"
     if node.kind == "link":
-        return f"{APPS}drive-sdk.1"
+        return f"{APPS}drive-sdk"
     given = node.mime_type or "application/octet-stream"
     if node.kind == "document" and not given.startswith(APPS):
         return f"{APPS}document"
