@@ -506,7 +506,24 @@ def test_check_goes_the_same_way(linking: FakeVendor, office: FakeVendor) -> Non
         (
             {
                 "path": "/f/{file_id}",
-                "export": {"path": "/x/{file_id}", "by_mime": {"a/b": "skip"}},
+                "export": {
+                    "path": "/x/{file_id}",
+                    "by_mime": {"a/b": {"mime_type": "a/c", "extension": "x"}},
+                },
+            },
+            "the same for every file, or for every format",
+        ),
+        (
+            {
+                "path": "/f/{file_id}",
+                "export": {"path": "/x/{file_id}/{target}", "by_mime": {"a/b": {"extension": "x"}}},
+            },
+            "where the vendor chooses the format, neither {target} nor mime_type",
+        ),
+        (
+            {
+                "path": "/f/{file_id}",
+                "export": {"path": "/x/{target}", "by_mime": {"a/b": "skip"}},
             },
             "the same for every file, or for every format",
         ),

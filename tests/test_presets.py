@@ -42,7 +42,7 @@ resources:
   - name: files
     endpoint:
       path: /v1/files
-      params: {label: "<<label>>", tag: "t-<<tenant>>"}
+      params: {label: "<<label>>", tag: "t-<<tenant>>", note: "has <<label>>"}
       data_selector: files
       paginator: {type: offset, limit: "<<page>>"}
     fields: {file_id: id, file_name: name, size: size, checksum: {sha1: hashes.sha1}}
@@ -80,7 +80,7 @@ def test_the_preset_is_the_config() -> None:
         **SIGN_IN,
     }
     files, memos = config.resources
-    assert files.endpoint.params == {"tag": "t-blue"}  # label has no value: it takes its key along
+    assert files.endpoint.params == {"tag": "t-blue"}  # label has no value: keys with it go
     assert files.endpoint.paginator.limit == 50
     assert (memos.name, memos.keys) == ("memos", ("file_id",))
     assert config.preset.head.title == "Acme"

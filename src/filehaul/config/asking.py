@@ -78,13 +78,15 @@ class Asking(Model):
 class ExportAs(Model):
     """What a native document becomes."""
 
-    mime_type: str = Field(description="what {target} stands for in export.path")
+    mime_type: str | None = Field(
+        None, description="what {target} stands for in export.path; left out: the vendor chooses"
+    )
     extension: str = Field(description="of its path in the sink, as in .docx")
 
     @field_validator("mime_type")
     @classmethod
-    def _type(cls, value: str) -> str:
-        if not is_type(value) or "*" in value:
+    def _type(cls, value: str | None) -> str | None:
+        if value is not None and (not is_type(value) or "*" in value):
             raise ValueError(f"{value!r} is no MIME type: application/pdf")
         return value
 
@@ -128,7 +130,7 @@ _ByMime = Annotated[
                             "mime_type": {"type": "string"},
                             "extension": {"type": "string"},
                         },
-                        "required": ["mime_type", "extension"],
+                        "required": ["extension"],
                         "additionalProperties": False,
                     },
                 ]
@@ -152,6 +154,12 @@ class Export(Asking):
         description='a record\'s MIME type ("application/vnd.example.*" takes all of these) to '
         "{mime_type, extension}, or to skip: it has no file"
     )
+
+    @property
+    def targets(self) -> frozenset[str | None]:
+        """What documents are to become, as the vendor is told; None: some as it chooses."""
+        made = (one for one in self.by_mime.values() if isinstance(one, ExportAs))
+        return frozenset(one.mime_type for one in made)
 
     def of(self, mime_type: str | None) -> ExportAs | str | None:
         """What a record of this type becomes: a format, `SKIP`, or None: it is a file as it is."""

@@ -27,11 +27,13 @@ def agree_on_asking(resource: Resource, content: Content, place: str) -> None:
     if export is None:
         return
     names = _names(export, export.path, "content.export", place)
-    if TARGET not in names or len(set(names)) < 2:
+    unused = None in export.targets if TARGET in names else bool(export.targets - {None})
+    if unused or not set(names) - {TARGET}:
         raise ConfigError(
             "content.export.path is the same for every file, or for every format",
             where=f"content.export of {place}",
-            hint="put the file's key and {target} into it: /files/{file_id}/export?type={target}",
+            hint="put the file's key and {target} into it: /files/{file_id}/export?type={target}; "
+            "where the vendor chooses the format, neither {target} nor mime_type in by_mime",
         )
     if resource.fields is not None and resource.fields.mime_type is None:
         raise ConfigError(

@@ -7,8 +7,8 @@
 - A key of the config that is null takes the preset's away; at the top level null is as good as
   left out.
 - ``<<name>>`` in the preset's texts is a parameter; one that stands alone keeps its type, and one
-  without a value takes its key with it. One that must be given must be so only where what it is
-  in is still there.
+  without a value takes its text, and so its key, with it. One that must be given must be so only
+  where what it is in is still there.
 - Without a ``sink`` of the config's there is the catalogue alone: ``content`` of the preset goes.
 - ``client.auth`` of a preset may be a list: the ways to sign in. The config's ``type`` chooses;
   the first is the preset's own.
@@ -237,7 +237,9 @@ def _put_in(
     for number, part in enumerate(parts):
         if number % 2:
             given = value_of(part, place)
-            texts.append("" if given is None else str(given))
+            if given is None:
+                return _GONE
+            texts.append(str(given))
         else:
             texts.append(part if references is None else references.put_in(part, place))
     return "".join(texts)

@@ -184,7 +184,7 @@ class Asked:
             path=file.path and _with_extension(file.path, target.extension),
             size=None,
             checksum={},
-            fingerprint=f"x:{target.mime_type},{file.fingerprint}",
+            fingerprint=f"x:{target.mime_type or target.extension},{file.fingerprint}",
         )
 
 
