@@ -13,6 +13,7 @@ from filehaul.testing.plays.dropbox.log import Log
 from filehaul.testing.plays.dropbox.told import (
     Record,
     RefusedError,
+    account,
     bad_call,
     endpoint_error,
     formats,
@@ -199,12 +200,7 @@ class Dropbox:
         return {"entries": entries, "cursor": cursor, "has_more": more}
 
     def _account(self, _given: Arguments) -> Any:
-        return {
-            "account_id": "dbid:AAH4f99T0taONIb-OurWxbNQ6ywGRopQngc",
-            "name": {"display_name": (self.account.owner or "").partition("@")[0]},
-            "email": self.account.owner,
-            "email_verified": True,
-        }
+        return account(self.account)
 
     # Bytes -------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-from filehaul.testing.account import Node
+from filehaul.testing.account import Account, Node
 from filehaul.testing.answers import Answer, json_answer
 
 _BLOCK = 4 * 1024 * 1024
@@ -99,6 +99,25 @@ def _of_file(node: Node) -> Record:
         if named:
             told["export_info"]["export_as"] = named[0]
     return told
+
+
+def account(of: Account) -> Record:
+    """users.stone, FullAccount: whose account it is."""
+    name = (of.owner or "").partition("@")[0]
+    named = ("given_name", "surname", "familiar_name", "display_name", "abbreviated_name")
+    namespaces = {"root_namespace_id": of.drive_id, "home_namespace_id": of.drive_id}
+    return {
+        "account_id": "dbid:AAH4f99T0taONIb-OurWxbNQ6ywGRopQngc",
+        "name": dict.fromkeys(named, name),
+        "email": of.owner,
+        "email_verified": True,
+        "disabled": False,
+        "locale": "en",
+        "referral_link": "https://db.tt/ZITNuhtI",
+        "is_paired": False,
+        "account_type": {".tag": "basic"},
+        "root_info": {".tag": "user", **namespaces},
+    }
 
 
 def rev(node: Node) -> str:
