@@ -74,10 +74,13 @@ def dlt_engine(config: Config) -> Any:
     from dlt.sources.rest_api import rest_api_source as dlts
 
     from . import dlt_plugin  # noqa: F401 - the dialect: oauth2, token_url, no total
+    from .dlt_plugin.signed_in import SignedIn, is_ours
 
     ours = {"retry", "limits", "timeouts", "trusted_hosts", "ca_bundle", "cert", "insecure"}
     ours |= {"proxy", "max_json"}
     client = {key: value for key, value in config.raw["client"].items() if key not in ours}
+    if is_ours(config):
+        client["auth"] = SignedIn(config)
     theirs: Any = {
         "client": client,
         "resource_defaults": config.raw.get("resource_defaults") or {},
