@@ -106,7 +106,7 @@ def test_files_that_google_refuses(tmp_path: Path) -> None:
         bad = one.put("bad.exe")
         one.put("good.txt")
         kind, known = next(iter(one.traits.exports.items()))
-        one.account.put_document("long", {known.mime_type: b"x" * 11}, mime_type=kind)
+        one.account.put_document("long", {str(known.mime_type): b"x" * 11}, mime_type=kind)
         one.vendor.play.abusive.add(bad.node_id)
         one.vendor.play.export_cap = 10
         report = one.sync()

@@ -19,6 +19,7 @@ from filehaul.testing.plays import MakePlay, new_id_of
 from filehaul.testing.vendor import FakeVendor
 
 Client = Callable[[FakeVendor], Mapping[str, Any]]
+ANY = "application/octet-stream"  # what a document is exported as, where the vendor chooses
 PAGE = 3  # records of a page, so that a handful of files has several
 
 

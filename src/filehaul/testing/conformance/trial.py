@@ -16,7 +16,7 @@ from filehaul.names import child_path
 from filehaul.report import Report
 from filehaul.spine import run
 from filehaul.testing.account import Account, Node
-from filehaul.testing.conformance.case import PAGE, Case, Traits
+from filehaul.testing.conformance.case import ANY, PAGE, Case, Traits
 from filehaul.testing.conformance.memory import Row, Tables
 from filehaul.testing.vendor import FakeVendor
 
@@ -216,7 +216,7 @@ class Trial:
         if node.kind == "file":
             return node.content
         known = self.traits.exports.get(node.mime_type or "")
-        return None if known is None else node.exports[known.mime_type]
+        return None if known is None else node.exports[known.mime_type or ANY]
 
 
 @contextmanager
