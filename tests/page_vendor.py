@@ -18,7 +18,7 @@ from filehaul.listing import Listing
 
 @dataclass
 class Question:
-    """What was asked: the query's parameters, the path, and the JSON body."""
+    """What was asked: the query's parameters, the path, and the body: JSON, or a form."""
 
     path: str
     params: dict[str, str]
@@ -56,7 +56,10 @@ class PageVendor:
 
     def _answer(self, asked: Asked) -> bytes:
         parts = urlsplit(asked.target)
-        body = json.loads(asked.body) if asked.body else None
+        body: Any = None
+        if asked.body:
+            form = "x-www-form-urlencoded" in asked.headers.get("content-type", "")
+            body = dict(parse_qsl(asked.body.decode())) if form else json.loads(asked.body)
         question = Question(parts.path, dict(parse_qsl(parts.query)), body, asked.headers)
         self.questions.append(question)
         said = self.answering(question)

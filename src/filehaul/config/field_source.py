@@ -103,7 +103,9 @@ class FieldSource(Model):
             return WhichExists(", ".join(self.exists), paths, self.otherwise)
         assert self.path is not None
         path = record_path(self.path)
-        return WhichValue(path, self.values, self.otherwise) if self.values is not None else path
+        if self.values is None and path.is_plain:
+            return path
+        return WhichValue(path, self.values or {}, self.otherwise)  # of several matches the first
 
 
 def only_kinds(source: FieldSource | None) -> FieldSource | None:
