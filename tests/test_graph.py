@@ -279,14 +279,23 @@ def test_another_library(account: Account) -> None:
     assert sink_files() == {"old/a.txt": b"old"}
 
 
+BELOW = {"root:/Reports:": {"2026/May.pdf", "all.txt"}, "root:/Reports/2026:": {"May.pdf"}}
+
+
 @IN_MEMORY
-def test_a_folder_alone(account: Account) -> None:
-    """by_folder: one folder and all below it, by children; paths begin there."""
+@pytest.mark.parametrize("folder", [*BELOW, "items", "root"])
+def test_a_folder_alone(folder: str, account: Account) -> None:
+    """by_folder: one folder and all below it, by children, by its path or id; paths begin there."""
+    expected = BELOW.get(folder, BELOW["root:/Reports:"])
+    if folder == "items":
+        folder = f"items/{account.find('Reports').node_id}"
+    elif folder == "root":
+        expected = {"Reports/2026/May.pdf", "Reports/all.txt", "Plans/next.txt", "top.txt"}
     with playing(account) as vendor:
         config = config_of(vendor, files={"selected": False})
-        config["vendor"]["folder_id"] = account.find("Reports").node_id
+        config["vendor"]["folder"] = folder
         config["resources"].append({"name": "by_folder", "selected": True})
         report = haul(config)
         assert asked(vendor, "/delta") == []
-    assert (report.exit_code, report.transferred) == (0, 2)
-    assert set(sink_files()) == {"2026/May.pdf", "all.txt"}
+    assert (report.exit_code, report.transferred) == (0, len(expected))
+    assert set(sink_files()) == expected

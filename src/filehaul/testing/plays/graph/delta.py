@@ -57,7 +57,8 @@ class Delta:
         told_of = self._all(drive_id) if what == "all" else self._since(drive_id, begin, end)
         size = page_size(request, self._page_size)
         page = list(islice(told_of(place), size + 1))
-        records = [make(wanted(request)) for _, make in page[:size]]
+        asked = wanted(request)
+        records = [make(asked) for _, make in page[:size]]
         if len(page) <= size:
             return self._final(records, drive_id, end, request)
         following = self._stage.seal("page", [drive_id, what, begin, end, page[size][0]])

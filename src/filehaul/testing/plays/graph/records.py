@@ -66,7 +66,6 @@ class Records:
         return f"{self._stage.signed_url(node)}&tempauth=v1.{uuid.uuid4().hex}"
 
     def _whole(self, node: Node, wanted: Set[str] | None) -> dict[str, Any]:
-        mark = f"{{{uuid.uuid5(uuid.NAMESPACE_URL, node.node_id)}}}".upper()
         by = {"user": {"displayName": (node.owner or "").partition("@")[0]}}
         created = _time(node.created_at)
         client = {
@@ -76,8 +75,8 @@ class Records:
         record: dict[str, Any] = {
             "id": node.node_id,
             "name": "root" if node.parent_id is None else node.name,
-            "eTag": f'"{mark},{node.revision}"',
-            "cTag": f'"c:{mark},{node.version}"',
+            "eTag": f'"{{{node.node_id}}},{node.revision}"',
+            "cTag": f'"c:{{{node.node_id}}},{node.version}"',
             "createdDateTime": created,
             "lastModifiedDateTime": _time(node.modified_at),
             "size": node.size or 0,
