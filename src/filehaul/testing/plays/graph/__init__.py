@@ -127,7 +127,7 @@ class Graph:
                 return refused(400, "invalidRequest", "The provided skip token is not valid.")
         inside = self._account.inside(folder.node_id) if folder.kind == "folder" else []
         live = [node for node in inside if not node.is_trashed and node.kind != "link"]
-        end = begin + page_size(request, self._page_size)
+        end = begin + page_size(request, self._page_size, self._stage.options.page_cap)
         asked = wanted(request)
         again = 1 if self._repeats and begin else 0
         records = [self._records.of(node, asked) for node in live[begin - again : end]]

@@ -55,7 +55,7 @@ class Delta:
                 return refused(400, "invalidRequest", "The provided token is of another drive.")
             end = here if kind == "changes" else end
         told_of = self._all(drive_id) if what == "all" else self._since(drive_id, begin, end)
-        size = page_size(request, self._page_size)
+        size = page_size(request, self._page_size, self._stage.options.page_cap)
         page = list(islice(told_of(place), size + 1))
         asked = wanted(request)
         records = [make(asked) for _, make in page[:size]]

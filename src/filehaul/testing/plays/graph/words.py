@@ -33,10 +33,11 @@ def refused(
     return json_answer(status, {"error": error}, headers)
 
 
-def page_size(request: RecordedRequest, usual: int) -> int:
-    """How many records a page has."""
+def page_size(request: RecordedRequest, usual: int, cap: int | None) -> int:
+    """How many records a page has. ``cap``: of the fake vendor's options."""
     given = request.query.get("$top", "")
-    return min(_MOST, int(given)) if given.isdecimal() and int(given) else usual
+    size = min(_MOST, int(given)) if given.isdecimal() and int(given) else usual
+    return size if cap is None else min(size, cap)
 
 
 def wanted(request: RecordedRequest) -> frozenset[str] | None:
