@@ -127,7 +127,7 @@ class Box:
         nodes = sorted(nodes, key=lambda node: (_ORDER[type_of(node)], node.name.lower()))
         limit = min(_MOST, _number(query.get("limit", str(_USUAL)), "limit"))
         limit = min(limit, self.stage.options.page_cap or limit)
-        if query.get("usemarker", "false") != "true":
+        if query.get("usemarker", "false").lower() != "true":  # Box's own client says True
             if "marker" in query:
                 raise refused(400, "invalid_parameter", "marker needs usemarker=true")
             begin = _number(query.get("offset", "0"), "offset")
