@@ -1,7 +1,8 @@
 """Fifteen defects found in other tools, by number: whole syncs in which each would lose something.
 
-The tools and where each defect is stand in the docstrings, as they were in snapshots of 2026. Where
-a vendor's own words are what matters, a page server says them; the rest is the fake vendor.
+The tools and what is wrong in each stand in the docstrings, as they were in snapshots of 2026.
+Where a vendor's own words are what matters, its preset runs over the fake that plays it; the rest
+is the fake vendor's own API.
 """
 
 from __future__ import annotations
@@ -17,17 +18,21 @@ import tracemalloc
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
 from email.utils import format_datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import dropboxes
+import graphs
 from bare_server import client_for
 from clock import FakeClock
 from filehaul.config import load_config
 from filehaul.errors import ConfigError, CredentialsError, TemporaryError
 from filehaul.http import Request
-from filehaul.testing import FakeFile, FakeVendor, Fault
+from filehaul.testing import Account, FakeFile, FakeVendor, Fault
+from filehaul.testing.plays import new_id_of
 from hauling import (
     by_id,
     config_for,
@@ -57,7 +62,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def vendor() -> Iterator[FakeVendor]:
-    with FakeVendor(page_cap=20) as running:
+    with FakeVendor() as running:
         yield running
 
 
@@ -72,16 +77,6 @@ def config_of(url: str, resource: dict[str, Any], **client: Any) -> dict[str, An
     }
 
 
-def walk_config(vendor: FakeVendor, **more: Any) -> dict[str, Any]:
-    """A config that walks the fake vendor's folders."""
-    made = config_for(vendor, **more)
-    items = "/v1/folders/{folder_id}/items"
-    folder = {"path": "type", "equals": "folder"}
-    made["resources"][0]["walk"] = {"root": "0", "path": items, "folder": folder}
-    del made["resources"][0]["endpoint"]["path"]
-    return made
-
-
 def fetched(vendor: FakeVendor) -> int:
     """Requests for content since the last time this was asked."""
     count = contents(vendor)
@@ -92,302 +87,198 @@ def fetched(vendor: FakeVendor) -> int:
 # -- 1 ---------------------------------------------------------------------------------------------
 
 
-class Graph:
-    """Microsoft Graph's delta, as `driveItem: delta` of its documentation tells it."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.first = [{"id": "r", "name": "root", "root": {}, "folder": {}}]
-        self.first += [{"id": one, "name": f"{one}.txt", "size": 1, "file": {}} for one in "ab"]
-        self.later: list[dict[str, Any]] = []
-
-    def __call__(self, question: Question) -> Any:
-        if question.path.endswith("/content"):
-            return Raw(question.path.split("/")[-2].encode(), headers={"Content-Type": "x/y"})
-        told = self.later if "token" in question.params else self.first
-        link = f"{self.url}/drive/root/delta?token={len(told)}"
-        return {"value": told, "@odata.deltaLink": link}
-
-
 def test_defect_01_a_deleted_facet_is_a_deletion() -> None:
     """1. Nango's SharePoint sync looks for ``@removed``, and Graph's delta of drives sends a facet
     ``deleted`` and no name: deleted files come back as upserts.
     """
-    graph = Graph()
-    resource = {
-        "endpoint": {
-            "path": "/drive/root/delta",
-            "data_selector": "value",
-            "paginator": {"type": "json_link", "next_url_path": "['@odata.nextLink']"},
-        },
-        "fields": {
-            "file_id": "id",
-            "file_name": "name",
-            "size": "size",
-            "kind": {"exists": {"folder": "folder", "file": "file"}},
-        },
-        "changes": {
-            "start": {"from": "listing"},
-            "token_is_url": True,
-            "next_path": "['@odata.nextLink']",
-            "final_path": "['@odata.deltaLink']",
-            "deleted": {"path": "deleted", "exists": True},
-        },
-        "content": {"path": "/drive/items/{file_id}/content"},
-    }
-    with vendor_of(graph) as vendor:
-        graph.url = vendor.url
-        assert haul(config_of(vendor.url, resource)).transferred == 2
-        graph.later = [{"id": "b", "deleted": {"state": "deleted"}, "parentReference": {"id": "r"}}]
-        report = haul(config_of(vendor.url, resource))
-    assert (report.exit_code, report.deleted) == (0, 1)
+    account = graphs.new_account()
+    account.put_file("a.txt", b"a")
+    gone = account.put_file("docs/b.txt", b"b")
+    with graphs.playing(account, drive_type="documentLibrary") as vendor:
+        config = graphs.config_of(vendor)
+        assert haul(config).transferred == 2
+        account.remove(gone.node_id)
+        report = haul(config)
+    assert (report.exit_code, report.deleted, report.transferred) == (0, 1, 0)
     rows = by_id(rows_of(STATE))
-    assert rows["b"] == ("b.txt", True, "removed")
-    assert rows["a"] == ("a.txt", False, None)
+    assert rows[gone.node_id] == ("b.txt", True, "removed")
+    assert rows[account.find("a.txt").node_id] == ("a.txt", False, None)
 
 
 # -- 2 ---------------------------------------------------------------------------------------------
 
 
-def test_defect_02_an_old_file_in_an_old_folder_is_found(vendor: FakeVendor) -> None:
+def drive_config(vendor: FakeVendor, **params: Any) -> dict[str, Any]:
+    """The preset of Google Drive; ``params`` go over those of its listing."""
+    url = f"{vendor.base_url}/drive/v3"
+    auth = {"type": "bearer", "token": vendor.token()}
+    own = {"client": {"base_url": url, "auth": auth, "retry": {"backoff_factor": 0.001}}}
+    resources = [{"name": "files", "endpoint": {"params": params}}]
+    return {
+        "name": "acme",
+        "vendor": "google_drive",
+        "sink": "files",
+        **own,
+        "resources": resources,
+    }
+
+
+@pytest.fixture
+def account() -> Account:
+    """An empty account with ids as Google Drive has them."""
+    return Account(new_id=new_id_of("drive"))
+
+
+def test_defect_02_an_old_file_in_an_old_folder_is_found(account: Account) -> None:
     """2. Nango's Google Drive sync asks for folders by ``modifiedTime >`` and never goes into one
-    that has not changed: a file with an old date that is new in it is never found.
+    that has not changed: a file with an old date that is new in it is never found. Whoever would
+    configure a walk so is told.
     """
-    vendor.put(FakeFile("a", "a.txt", "docs/2020/a.txt", content=b"a"))
-    assert haul(walk_config(vendor)).transferred == 1
-    old = FakeFile("old", "old.txt", "docs/2020/old.txt", content=b"old", modified_at=LONG_AGO)
-    vendor.put(old)
-    assert haul(walk_config(vendor)).transferred == 1
+    account.put_file("docs/2020/a.txt", b"a")
+    with FakeVendor.playing("drive", account) as vendor:
+        config = drive_config(vendor)
+        assert haul(config).transferred == 1
+        account.put_file("docs/2020/old.txt", b"old", modified_at=LONG_AGO)
+        assert haul(config).transferred == 1
     assert sink_files()["docs/2020/old.txt"] == b"old"
-    config = walk_config(vendor, endpoint={"incremental": {"start_param": "modified_since"}})
-    config["resources"][0]["endpoint"]["incremental"]["cursor_path"] = "modified_at"
+    with FakeVendor() as vendor:
+        incremental = {"cursor_path": "modified_at", "start_param": "modified_since"}
+        walked = config_for(vendor, endpoint={"incremental": incremental})
+    folder = {"path": "type", "equals": "folder"}
+    walk = {"root": "0", "path": "/v1/folders/{folder_id}/items", "folder": folder}
+    walked["resources"][0]["walk"] = walk
+    del walked["resources"][0]["endpoint"]["path"]
     with pytest.raises(ConfigError, match="a folder that has not changed would not be listed"):
-        load_config(config)
+        load_config(walked)
 
 
 # -- 3 ---------------------------------------------------------------------------------------------
 
 
-def test_defect_03_no_shared_link_and_no_date_lose_nothing(vendor: FakeVendor) -> None:
+def box_config(vendor: FakeVendor, auth: dict[str, Any], **params: Any) -> dict[str, Any]:
+    """The preset of Box; ``params`` go over those of its listing."""
+    block = {"client_id": vendor.client_id, "client_secret": vendor.client_secret, **auth}
+    client = {
+        "base_url": f"{vendor.base_url}/2.0",
+        "auth": {**block, "token_url": vendor.token_url},
+    }
+    return {
+        "name": "acme",
+        "vendor": {"name": "box", "subject_id": "1234567"} if not auth else "box",
+        "client": client,
+        "resources": [{"name": "files", "endpoint": {"params": params}}],
+        "sink": "files",
+    }
+
+
+def test_defect_03_no_shared_link_and_no_date_lose_nothing() -> None:
     """3. Nango's Box sync skips each file without a shared link, and makes "" of a date that is
     null.
     """
-    link = {"shared_link": None}
-    vendor.put(FakeFile("a", "a.txt", content=b"a", modified_at=None, extra=link))
-    vendor.put(FakeFile("b", "b.txt", content=b"b", extra={"shared_link": {"url": "https://x/b"}}))
-    config = config_for(vendor, fields={"file_id": "file_id", "modified_at": "modified_at"})
-    assert haul(config).transferred == 2
+    account = Account(new_id=new_id_of("box"))
+    bare = account.put_file("a.txt", b"a", extra={"shared_link": None, "modified_at": None})
+    account.put_file("b.txt", b"b", extra={"shared_link": {"url": "https://example.com/b"}})
+    with FakeVendor.playing("box", account, second_origin=True) as vendor:
+        assert haul(box_config(vendor, {})).transferred == 2
     rows = by_id(rows_of("SELECT file_id, modified_at FROM acme_data.files"))
-    assert rows["a"] == (None,)
-    assert rows["b"][0].tzinfo is not None
+    assert rows.pop(bare.node_id) == (None,)
+    assert [row[0].tzinfo is not None for row in rows.values()] == [True]
 
 
 # -- 4 ---------------------------------------------------------------------------------------------
-
-DROPBOX = {
-    "start": {"from": "listing"},
-    "path": "/2/files/list_folder/continue",
-    "method": "POST",
-    "token_body_path": "cursor",
-    "data_selector": "entries",
-    "final_path": "cursor",
-    "has_more_path": "has_more",
-    "next_path": "cursor",
-    "deleted": {"path": "['.tag']", "equals": "deleted"},
-    "invalid": {"statuses": [409], "body": "reset"},
-}
-
-
-class Dropbox:
-    """``list_folder`` and ``list_folder/continue``, as files.stone has them. ``reset``: cursors
-    given out so far are no longer good.
-    """
-
-    def __init__(self, *names: str) -> None:
-        self.names = list(names)
-        self.reset = False
-
-    def __call__(self, question: Question) -> Any:
-        if question.path.endswith("/download"):
-            return Raw(question.path.encode(), headers={"Content-Type": "x/y"})
-        if question.path.endswith("/continue"):
-            if self.reset:
-                said = {"error_summary": "reset/..", "error": {".tag": "reset"}}
-                return Raw(said, status=409)
-            return {"entries": [], "cursor": question.body["cursor"], "has_more": False}
-        self.reset = False
-        entries = [{".tag": "file", "id": f"id:{one}", "name": one} for one in self.names]
-        return {"entries": entries, "cursor": f"c{len(entries)}", "has_more": False}
 
 
 def test_defect_04_the_cursor_is_kept_and_its_reset_understood() -> None:
     """4. Nango's Dropbox sync keeps no cursor, so each run lists everything, and does not know
     409 ``reset``. Here the second run is one request; a reset is a full listing in the same run.
     """
-    dropbox = Dropbox("a", "b")
-    resource = {
-        "endpoint": {
-            "path": "/2/files/list_folder",
-            "method": "POST",
-            "json": {"path": "", "recursive": True},
-            "data_selector": "entries",
-            "paginator": "single_page",
-        },
-        "fields": {"file_id": "id", "file_name": "name"},
-        "changes": DROPBOX,
-        "content": {"path": "/{file_name}/download"},
-    }
-    with vendor_of(dropbox) as vendor:
+    account = dropboxes.new_account()
+    gone = account.put_file("a.txt", b"a")
+    account.put_file("b.txt", b"b")
+    with dropboxes.playing(account) as vendor:
+        config = dropboxes.config_of(vendor)
 
-        def asked() -> list[str]:
-            paths = [one.path.removeprefix("/2/files/") for one in vendor.questions]
-            vendor.questions.clear()
-            return paths
+        def asked() -> tuple[int, int, int]:
+            paths = ("list_folder", "list_folder/continue", "download")
+            counts = [vendor.count(f"/2/files/{path}") for path in paths]
+            vendor.clear_requests()
+            return (counts[0], counts[1], counts[2])
 
-        assert haul(config_of(vendor.url, resource)).transferred == 2
-        assert sorted(asked()) == ["/a/download", "/b/download", "list_folder"]
-        assert haul(config_of(vendor.url, resource)).exit_code == 0
-        assert asked() == ["list_folder/continue"]
-        dropbox.names, dropbox.reset = ["b", "c"], True
-        report = haul(config_of(vendor.url, resource))
-        assert asked() == ["list_folder/continue", "list_folder", "/c/download"]
+        assert haul(config).transferred == 2
+        assert asked()[2] == 2
+        assert haul(config).exit_code == 0
+        assert asked() == (0, 1, 0)
+        account.remove(gone.node_id)
+        account.put_file("c.txt", b"c")
+        vendor.expire_changes()
+        report = haul(config)
+        listed, continued, fetched = asked()
     assert (report.exit_code, report.transferred, report.deleted) == (0, 1, 1)
-    assert by_id(rows_of(STATE))["id:a"] == ("a", True, "not_listed")
+    assert listed >= 1
+    assert continued >= 1
+    assert fetched == 1
+    assert by_id(rows_of(STATE))[gone.node_id][:2] == ("a.txt", True)
 
 
-# -- 5, 6 ------------------------------------------------------------------------------------------
+# -- 5 ---------------------------------------------------------------------------------------------
 
 
-class Drive:
-    """files.list and changes.list, as Google's discovery document has them.
+def at_page(number: int, vendor: FakeVendor, path: str, happens: Callable[[], object]) -> None:
+    """Before this page of a listing is answered, something happens."""
+    play, pages = vendor.play, [0]
+    answer = play.answer
 
-    ``meanwhile`` is called once, when the first page of a listing has been made.
-    """
+    def answering(request: Any) -> Any:
+        if request.path == path:
+            pages[0] += 1
+            if pages[0] == number:
+                happens()
+        return answer(request)
 
-    def __init__(self, names: list[str], page_size: int = 100) -> None:
-        self.files: dict[str, dict[str, Any]] = {}
-        self.changes: list[dict[str, Any]] = []
-        self.page_size = page_size
-        self.forgotten = 0  # tokens below are answered with 410
-        self.meanwhile: Callable[[], None] | None = None
-        for name in names:
-            self.put(name)
-
-    def put(self, name: str, **more: Any) -> None:
-        """A file, or another one in its place; as id it has its number."""
-        file_id = str(more.pop("id", len(self.files)))
-        size = str(len(self.bytes_of(file_id)))
-        file = {"id": file_id, "name": name, "size": size, "trashed": False, **more}
-        self.files[file_id] = file
-        self.changes.append({"fileId": file_id, "removed": False, "file": file})
-
-    def remove(self, file_id: str) -> None:
-        """It is gone for good."""
-        del self.files[file_id]
-        self.changes.append({"fileId": file_id, "removed": True})
-
-    @staticmethod
-    def bytes_of(file_id: str) -> bytes:
-        return b"bytes of " + file_id.encode()
-
-    def __call__(self, question: Question) -> Any:
-        if question.path == "/changes/startPageToken":
-            return {"startPageToken": str(len(self.changes))}
-        if question.path == "/changes":
-            token = question.number("pageToken")
-            if token < self.forgotten:
-                return Raw({"error": {"code": 410, "message": "Sync token expired"}}, status=410)
-            return {"changes": self.changes[token:], "newStartPageToken": str(len(self.changes))}
-        if question.path != "/files":
-            file_id = question.path.rpartition("/")[2]
-            return Raw(self.bytes_of(file_id), headers={"Content-Type": "x/y"})
-        begin = question.number("pageToken")
-        page = list(self.files.values())[begin : begin + self.page_size]
-        answer: dict[str, Any] = {"files": page}
-        if begin + self.page_size < len(self.files):
-            answer["nextPageToken"] = str(begin + self.page_size)
-        meanwhile, self.meanwhile = self.meanwhile, None
-        if meanwhile is not None:
-            meanwhile()
-        return answer
+    play.answer = answering  # type: ignore[method-assign]
 
 
-def drive_resource(**more: Any) -> dict[str, Any]:
-    return {
-        "endpoint": {
-            "path": "/files",
-            "data_selector": "files",
-            "paginator": {
-                "type": "cursor",
-                "cursor_path": "nextPageToken",
-                "cursor_param": "pageToken",
-            },
-        },
-        "fields": {
-            "file_id": "id",
-            "file_name": "name",
-            "size": {"path": "size", "codec": "int"},
-            "is_trashed": "trashed",
-        },
-        "content": {"path": "/files/{file_id}"},
-        **more,
-    }
-
-
-DRIVE_CHANGES = {
-    "start": {"path": "/changes/startPageToken", "token_path": "startPageToken"},
-    "path": "/changes",
-    "token_param": "pageToken",
-    "data_selector": "changes",
-    "next_path": "nextPageToken",
-    "final_path": "newStartPageToken",
-    "file_path": "file",
-    "id_path": "fileId",
-    "deleted": {"path": "removed", "equals": True},
-}
-
-
-def test_defect_05_a_change_during_the_listing_and_a_token_that_expired() -> None:
+def test_defect_05_a_change_during_the_listing_and_a_token_that_expired(account: Account) -> None:
     """5. Airweave takes Drive's change token after the listing, so what changes meanwhile is lost;
     and at 410 it stores a new token without listing again.
     """
-    drive = Drive(["a", "b", "c", "d"], page_size=2)
-    resource = drive_resource(changes=DRIVE_CHANGES)
-    drive.meanwhile = lambda: drive.put("a, renamed", id="0")  # its page has been told already
-    with vendor_of(drive) as vendor:
-        config = config_of(vendor.url, resource)
+    first, second, *_ = [account.put_file(f"{name}.txt", name.encode()) for name in "abcd"]
+    with FakeVendor.playing("drive", account, {"stale": 410}) as vendor:
+        config = drive_config(vendor, pageSize=2)
+        rename = partial(account.rename, first.node_id, "renamed.txt")
+        at_page(2, vendor, "/drive/v3/files", rename)  # the file's page has been told already
         assert haul(config).exit_code == 0
-        assert by_id(rows_of(STATE))["0"][0] == "a"
+        before = by_id(rows_of(STATE))[first.node_id][0]
         assert haul(config).exit_code == 0
-        assert by_id(rows_of(STATE))["0"][0] == "a, renamed"
-        drive.remove("1")
-        drive.put("e")
-        drive.forgotten = len(drive.changes)
+        assert (before, by_id(rows_of(STATE))[first.node_id][0]) == ("a.txt", "renamed.txt")
+        account.remove(second.node_id)
+        new = account.put_file("e.txt", b"e")
+        vendor.expire_changes()
         report = haul(config)
-    assert (report.exit_code, report.complete) == (0, True)
+    assert (report.exit_code, report.complete, report.transferred) == (0, True, 1)
     rows = by_id(rows_of(STATE))
-    assert rows["1"] == ("b", True, "not_listed")
-    assert {key for key, row in rows.items() if not row[1]} == set(drive.files)
+    assert rows[second.node_id][:2] == ("b.txt", True)
+    assert rows[new.node_id][:2] == ("e.txt", False)
 
 
-def test_defect_06_all_pages_no_trash_and_names_that_are_paths() -> None:
+# -- 6 ---------------------------------------------------------------------------------------------
+
+
+def test_defect_06_all_pages_no_trash_and_names_that_are_paths(account: Account) -> None:
     """6. dlt's verified Google Drive source reads one page, takes what is in the trash, and writes
     to ``folder/name``, whatever the name.
     """
-    drive = Drive([f"{number}.txt" for number in range(98)])
-    drive.put("../x")
-    drive.put("same.txt")
-    drive.put("same.txt")
-    drive.put("gone.txt", trashed=True)
-    trashed = {"path": "trashed", "equals": True, "reason": "trashed"}
-    with vendor_of(drive) as vendor:
-        report = haul(config_of(vendor.url, drive_resource(deleted=trashed)))
-        assert vendor.asked("pageToken").count("100") == 1
+    nodes = [account.put_file(f"{number}.txt", f"{number}".encode()) for number in range(101)]
+    account.rename(nodes[7].node_id, "../x")
+    account.rename(nodes[8].node_id, "9.txt")
+    account.trash(account.put_file("gone.txt", b"gone").node_id)
+    with FakeVendor.playing("drive", account) as vendor:
+        report = haul(drive_config(vendor, pageSize=100))
+        assert vendor.count("/drive/v3/files") == 2
     assert (report.exit_code, report.transferred) == (0, 101)
     found = sink_files()
-    assert sorted(found.values()) == sorted(drive.bytes_of(str(one)) for one in range(101))
+    assert sorted(found.values()) == sorted(node.content for node in nodes)
     assert sorted(path.name for path in Path("..").iterdir()) == ["config"]
-    assert not any("gone" in path for path in found)
 
 
 # -- 7 ---------------------------------------------------------------------------------------------
@@ -488,33 +379,26 @@ def test_defect_10_a_rotated_token_outlives_the_process() -> None:
     """10. elastic's Box client keeps the rotated refresh token in a variable of the module, so the
     next start has a dead one; it pages by offset, and asks for one empty page more.
     """
-    with FakeVendor(files("a", "b", "c"), client_secret="", page_cap=2) as vendor:
-        auth = {
-            "type": "oauth2_refresh_token",
-            "token_url": vendor.token_url,
-            "client_id": vendor.client_id,
-            "refresh_token": vendor.grants.refresh_token(),
-        }
-        config = config_for(vendor, client={"auth": auth})
+    account = Account(new_id=new_id_of("box"))
+    for name in "abcde":
+        account.put_file(f"{name}.txt", name.encode())
+    with FakeVendor.playing("box", account, second_origin=True) as vendor:
+        sign_in = {"type": "oauth2_refresh_token", "refresh_token": vendor.grants.refresh_token()}
+        config = box_config(vendor, sign_in, limit=2)
         command = [sys.executable, "-c", HAUL, json.dumps(config)]
         for run in (1, 2, 3):
             vendor.expire_tokens()
+            vendor.clear_requests()
             subprocess.run(command, env=environment(), check=True)
             assert vendor.grants.refreshed == run
-        assert len(sink_files()) == 3
+            pages = [one for one in vendor.requests if one.path == "/2.0/folders/0/items"]
+            assert len({one.query.get("marker") for one in pages}) == 3  # of 2, 2 and 1
+        assert len(sink_files()) == 5
         vendor.grants.end_sign_ins()
         vendor.expire_tokens()
         problem = haul(config).error
     assert isinstance(problem, CredentialsError)
     assert "login" in problem.hint
-
-    pages = {None: {"entries": [{"id": 1}], "next_marker": "m"}, "m": {"entries": [{"id": 2}]}}
-    paginator = {"type": "cursor", "cursor_path": "next_marker", "cursor_param": "marker"}
-    endpoint = {"path": "/items", "data_selector": "entries", "paginator": paginator}
-    with vendor_of(lambda question: pages[question.params.get("marker")]) as box:
-        made = config_of(box.url, {"endpoint": endpoint, "primary_key": "id"})
-        assert haul({**made, "name": "box"}).listed == 2
-        assert box.asked("marker") == [None, "m"]
 
 
 # -- 11 --------------------------------------------------------------------------------------------
