@@ -86,9 +86,7 @@ def test_the_preset_names_what_there_is(facts: Facts) -> None:
     token = facts.document["components"]["schemas"]["PostOAuth2Token"]["properties"]
     first, *others = box.preset.blocks["client"]["auth"]
     assert set(first["extra"]) <= set(token)
-    assert set(box.head.parameters["subject_type"].one_of) == set(
-        token["box_subject_type"]["enum"]
-    )
+    assert set(box.head.parameters["subject_type"].one_of) == set(token["box_subject_type"]["enum"])
     flow = facts.document["components"]["securitySchemes"]["OAuth2Security"]["flows"]
     urls = flow["authorizationCode"]
     assert {one["token_url"] for one in (first, *others)} == {urls["tokenUrl"]}
