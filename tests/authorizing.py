@@ -51,7 +51,10 @@ class AuthorizationServer(BareServer):
     def _authorized(self, query: Mapping[str, str]) -> bytes:
         back = {"state": query["state"]}
         if self.denies:
-            back |= {"error": "access_denied", "error_description": "She would not."}
+            back |= {
+                "error": "access_denied",
+                "error_description": "She would not.\x1b[2J\r\nNor I.",
+            }
         else:
             code = back["code"] = self._secret()
             self.codes[code] = query

@@ -274,7 +274,7 @@ def test_a_rotating_refresh_token(place: Path) -> None:
             "refresh_token": seed,
         }
         assert try_sync(canary, config) == 0
-        kept = orjson.loads(Path(".filehaul/acme.tokens.json").read_bytes())
+        [kept] = orjson.loads(Path(".filehaul/acme.tokens.json").read_bytes())
         secrets = [seed, kept["refresh_token"], kept["access_token"]]
         canary.planted |= set(secrets)
         said = {"error": {"message": f"not {' '.join(secrets)}"}, "x": secrets}

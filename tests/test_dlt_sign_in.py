@@ -67,7 +67,7 @@ def test_both_engines_share_one_token(vendor):
     assert report.resources["theirs"].engine == "dlt"
     assert report.resources["theirs"].listed == 5
     assert vendor.token_requests == 1
-    kept = json.loads(KEPT.read_text())
+    [kept] = json.loads(KEPT.read_text())
     assert vendor.requests[-1].headers["authorization"] == f"Bearer {kept['access_token']}"
     vendor.expire_tokens()
     assert len(rows(config)) == 5

@@ -167,6 +167,8 @@ def test_the_vendor_or_its_user_refuses(server):
     with pytest.raises(CredentialsError, match="access_denied She would not") as caught:
         login(config_of(server), person=person(Browser()))
     assert caught.value.exit_code == 5
+    assert "Nor I." in caught.value.message
+    assert "\x1b" not in str(caught.value)
     assert not KEPT.exists()
 
 
@@ -238,7 +240,7 @@ def test_with_another_device(server):
     login(config, person=person(Browser(), told), clock=clock)
     assert told == [f"open {server.url}/enter on any machine, and enter the code WDJB-MJHT"]
     assert clock.slept == 2 + 2 + 2 + 7 + 7
-    assert json.loads(KEPT.read_text())["refresh_token"] in server.given
+    assert json.loads(KEPT.read_text())[0]["refresh_token"] in server.given
     form = dict(parse_qsl(server.asked[0].body.decode()))
     assert form == {"client_id": "our-app", "scope": "files.read offline_access"}
     assert ask(config, clock) == 200
@@ -331,8 +333,9 @@ def test_status_says_who_is_signed_in(server):
     Path("acme.yaml").write_text(yaml.safe_dump(config))
     nobody = CliRunner().invoke(app, ["status", "acme.yaml"])
     assert "signed in    nobody yet: filehaul login" in nobody.stdout
-    account = {"path": f"{server.url}/v1/me", "field": "user.mail"}
+    account = {"path": f"{server.url}/v1/me", "field": "user.mail", "method": "POST"}
     login(config_of(server, account=account), person=person(Browser()))
+    assert [one.method for one in server.asked if one.target == "/v1/me"] == ["POST"]
     found = status("acme.yaml")["login"]
     assert found["account"] == "ann@example.com"
     assert found["renews"] is True
@@ -343,6 +346,30 @@ def test_status_says_who_is_signed_in(server):
     assert json.loads(as_json)["login"]["access_until"]
     for secret in server.given:
         assert secret not in plain + as_json
+
+
+def test_status_with_a_store_that_is_refused(server):
+    """The rest is told all the same."""
+    login(config_of(server), person=person(Browser()))
+    KEPT.chmod(0o644)
+    found = status(config_of(server))
+    assert found["login"] == {
+        "account": None,
+        "line": "others may read the token store, or write it",
+    }
+    assert found["places"]["ledger"]
+
+
+def test_status_without_the_variables(server, monkeypatch):
+    """It is asked without secrets in the environment; then the newest sign-in is told of."""
+    config = config_of(server, client_id="${OUR_CLIENT}")
+    Path("acme.yaml").write_text(yaml.safe_dump(config))
+    monkeypatch.setenv("OUR_CLIENT", "our-app")
+    login("acme.yaml", person=person(Browser()))
+    assert status("acme.yaml")["login"]["renews"] is True
+    assert status(config_of(server, client_id="another"))["login"]["line"].startswith("nobody")
+    monkeypatch.delenv("OUR_CLIENT")
+    assert status("acme.yaml")["login"]["renews"] is True
 
 
 def test_the_command(server, monkeypatch):
@@ -377,11 +404,11 @@ def test_a_refresh_token_by_hand(server):
     run = CliRunner().invoke
     said = run(app, ["login", "acme.yaml"], input="r-from-elsewhere\n")
     assert said.exit_code == 0
-    kept = json.loads(KEPT.read_text())
+    [kept] = json.loads(KEPT.read_text())
     assert kept["refresh_token"] in server.given - {"r-from-elsewhere"}
     for wrong in ("\n", "wrong\n"):
         assert run(app, ["login", "acme.yaml"], input=wrong).exit_code == 5
-    assert json.loads(KEPT.read_text()) == kept
+    assert json.loads(KEPT.read_text()) == [kept]
     assert ask(config, FakeClock()) == 200
     with pytest.raises(UsageError, match="nobody is asked"):
         filehaul.login(config)

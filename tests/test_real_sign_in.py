@@ -84,12 +84,13 @@ def who(config: dict[str, Any]) -> str:
 
 
 def kept() -> dict[str, Any]:
-    return json.loads(KEPT.read_text())
+    [one] = json.loads(KEPT.read_text())
+    return one
 
 
 def change(**values: Any) -> None:
     """Make the store say so: that the token is due, for example."""
-    KEPT.write_text(json.dumps({**kept(), **values}))
+    KEPT.write_text(json.dumps([{**kept(), **values}]))
 
 
 PROOFS = {

@@ -16,13 +16,15 @@ import yaml
 from keyring.backend import KeyringBackend
 from typer.testing import CliRunner
 
+from bare_server import Kept, client_for
 from clock import FakeClock
 from filehaul.auth.configured import token_store
 from filehaul.cli.verbs import app
 from filehaul.config import load_config
 from filehaul.connect import connect
 from filehaul.errors import AnswerError, Cancelled, ConfigError, CredentialsError, TemporaryError
-from filehaul.http import Request
+from filehaul.http import Clock, Request
+from filehaul.signing_in import sign_out
 from filehaul.testing import FakeVendor, Fault
 
 FILES, TOKEN = "/v1/files", "/oauth/token"
@@ -65,7 +67,8 @@ def ask(config: dict[str, Any], clock: FakeClock | None = None, **more: Any) -> 
 
 
 def kept() -> dict[str, Any]:
-    return json.loads(KEPT.read_text())
+    [one] = json.loads(KEPT.read_text())
+    return one
 
 
 def test_a_rotated_token_is_kept_before_it_is_used(fake_vendor):
@@ -133,7 +136,7 @@ PROCESS = """
 import sys
 from filehaul.config import load_config
 from filehaul.connect import connect
-from filehaul.http import Request
+from filehaul.http import Clock, Request
 config = load_config("acme.yaml")
 with connect(config) as http:
     print("ready", flush=True)
@@ -238,12 +241,25 @@ def test_what_signing_in_again_would_not_mend(vendor, fault, error, code, words)
 
 
 def test_another_client_is_another_sign_in(vendor, fake_vendor):
-    """Tokens of one client are never sent for another: the config's own refresh token is."""
-    assert ask(config_of(vendor, vendor.grants.refresh_token())) == 200
+    """Two configs of one name take turns: neither gets the other's tokens, nor costs it any; and
+    one signs out without the other.
+    """
     other = fake_vendor(client_secret="", client_id="another")
-    seed = other.grants.refresh_token()
-    assert ask(config_of(other, seed)) == 200
-    assert other.requests[0].form["refresh_token"] == seed
+    both = [(one, config_of(one, one.grants.refresh_token())) for one in (vendor, other)]
+    clock = FakeClock()
+    for refreshed in (1, 2, 3):
+        for one, config in both:
+            assert ask(config, clock) == 200
+            assert one.grants.refreshed == refreshed
+        clock.now += 4000
+    assert len(json.loads(KEPT.read_text())) == 2
+    assert sign_out(both[0][1])
+    [left] = json.loads(KEPT.read_text())
+    assert ask(both[1][1], clock) == 200
+    assert other.token_requests == 4
+    assert left["client"] == kept()["client"]
+    with pytest.raises(CredentialsError):  # the config's own was spent long ago
+        ask(both[0][1], clock)
 
 
 # -- crashes, disks, others ----------------------------------------------------------------------
@@ -254,7 +270,7 @@ def test_killed_between_answer_and_rename(vendor):
     config, clock = config_of(vendor, vendor.grants.refresh_token()), FakeClock()
     ask(config, clock)
     newer = {**kept(), "access_token": vendor.token(), "renewed_at": clock.time()}
-    KEPT.with_suffix(".new").write_text(json.dumps(newer) + " " * 1000)
+    KEPT.with_suffix(".new").write_text(json.dumps([newer]) + " " * 1000)
     KEPT.with_suffix(".new").chmod(0o600)
     assert ask(config, clock) == 200
     assert vendor.requests[-1].headers["authorization"] == f"Bearer {newer['access_token']}"
@@ -292,7 +308,7 @@ def test_a_store_that_others_may_touch_is_refused(vendor, mode, what):
     assert vendor.token_requests == 1
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"renew_at": "soon", "client": "x"}'])
+@pytest.mark.parametrize("text", ["", "{", '{"a": 1}', '[{"renew_at": "soon", "client": "x"}]'])
 def test_a_damaged_store(vendor, text):
     """What cannot be read is said, with what to do; it is not taken for nothing."""
     config = config_of(vendor, vendor.grants.refresh_token())
@@ -357,14 +373,15 @@ def test_the_keyring(vendor, place, monkeypatch):
     assert vendor.grants.refreshed == 2
     [((service, account), text)] = memory.kept.items()
     assert (service, account) == ("filehaul", str(place / ".filehaul" / "acme"))
-    tokens = json.loads(text)
+    [tokens] = json.loads(text)
     for path in place.rglob("*"):
         if path.is_file():
             assert tokens["refresh_token"] not in path.read_text()
     loaded = load_config(config)
-    assert token_store(loaded).forget(clock.sleep, 0)
+    store = token_store(loaded)
+    assert store.forget(tokens["client"], clock.sleep, 0)
     assert memory.kept == {}
-    assert not token_store(loaded).forget(clock.sleep, 0)
+    assert not store.forget(tokens["client"], clock.sleep, 0)
 
 
 def test_a_keyring_that_is_locked(vendor, monkeypatch):
@@ -387,3 +404,28 @@ def test_without_the_package_keyring(vendor, monkeypatch):
     with pytest.raises(ConfigError, match="not installed") as caught:
         ask(config_of(vendor, vendor.grants.refresh_token(), store="keyring"))
     assert "filehaul[keyring]" in caught.value.hint
+
+
+def test_transfers_go_on_while_the_lock_is_waited_for(fake_vendor):
+    """Whoever waits for another process's token reads on what is in flight: the whole file is
+    there when the wait is over, and nothing else had read it.
+    """
+    size = 3_000_000  # more than the sockets of both sides hold
+    vendor = fake_vendor(FakeVendor.of_records(1, size, auth=False))
+    http = client_for(vendor, Clock())
+    writer = Kept()
+
+    def requests() -> Any:
+        yield Request(f"{vendor.base_url}/v1/files/rec-0/content", writer=writer)
+        for _ in range(100):
+            before = len(writer.data)
+            http.wait(0.01)
+            waits.append(len(writer.data) - before)
+            if len(writer.data) == size:
+                return
+
+    waits: list[int] = []
+    with http:
+        [result] = http.run(requests(), 2)
+    assert result.error is None
+    assert sum(waits) == size

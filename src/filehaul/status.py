@@ -11,8 +11,10 @@ from typing import Any
 from .config import Config, load_config
 from .config.agree import duckdb_file
 from .config.sign_in import KeptAuth
+from .errors import ConfigError
 from .ledger import Ledger, moment
 from .own_ledger import state_path
+from .redact import redact
 
 
 def status(config: Config | Mapping[str, Any] | str | Path) -> dict[str, Any]:
@@ -69,7 +71,10 @@ def _login(config: Config) -> dict[str, Any] | None:
         return None
     from .signing_in.standing import standing  # only here: it needs HTTP, which takes its time
 
-    found = standing(config)
+    try:
+        found = standing(config)
+    except ConfigError as problem:  # the rest of the status is told all the same
+        return {"account": None, "line": redact(problem.message)}
     if found is None:
         return {"account": None, "line": "nobody yet: filehaul login"}
     return {**found.as_dict(), "line": found.line()}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..config import Config
+from ..config.secrets import UNSET
 from ..config.sign_in import (
     ApiKeyAuth,
     BasicAuth,
@@ -16,6 +17,7 @@ from ..config.sign_in import (
     JwtBearerAuth,
     KeptAuth,
     Key,
+    RefreshTokenAuth,
     TokenRequest,
 )
 from ..errors import ConfigError
@@ -24,7 +26,7 @@ from .assertion import JWT_BEARER, SigningKey, signed, signing_key
 from .endpoint import Endpoint, Send
 from .fixed import api_key, bearer, http_basic
 from .kept import SignedIn
-from .store import Store
+from .store import Kept, Store, digest
 from .tokens import Asked, OAuth2, client_credentials
 
 
@@ -74,7 +76,7 @@ def signed_in(config: Config, means: Means) -> SignedIn:
     """The sign-in that the connection's token store has. The block must be one of those."""
     block = config.client.auth
     assert isinstance(block, KeptAuth)
-    by_person = block.type != "oauth2_refresh_token"
+    by_person = not isinstance(block, RefreshTokenAuth)
     request = _Request(block, config.folder, means.clock, sends_scope=not by_person)
     return SignedIn(
         request.endpoint,
@@ -83,9 +85,26 @@ def signed_in(config: Config, means: Means) -> SignedIn:
         means.clock,
         means.wait,
         seed=block.refresh_token or "",
-        scope=block.scope or "" if by_person else "",
+        scope=_asked_for(block),
         login="filehaul.login(config)" if config.is_dict else f"filehaul login {config.source}",
     )
+
+
+def _asked_for(block: KeptAuth) -> str:
+    """The rights that somebody signed in for; a refresh token has its own."""
+    return "" if isinstance(block, RefreshTokenAuth) else block.scope or ""
+
+
+def kept(config: Config) -> Kept:
+    """What the token store has for this config, of which variables may be missing: then the newest.
+
+    ConfigError where the store cannot be read.
+    """
+    block, store = config.client.auth, token_store(config)
+    assert isinstance(block, KeptAuth)
+    if UNSET in (block.token_url, block.client_id):
+        return store.newest()
+    return store.look(digest(block.token_url, block.client_id, _asked_for(block)))
 
 
 def token_store(config: Config) -> Store:

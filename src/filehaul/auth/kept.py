@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -10,7 +9,7 @@ from ..errors import CredentialsError
 from ..http import Clock
 from ..redact import conceal, redact
 from .endpoint import Answer, Endpoint, RefusedError, Send, ask
-from .store import Kept, Store
+from .store import Kept, Store, digest
 from .tokens import Token, renewal
 
 _PATIENCE = 300.0  # seconds; another process asks, and its vendor may be slow
@@ -54,23 +53,24 @@ class SignedIn:
 
     def known(self) -> Kept:
         """What is kept of this very sign-in; of a new refresh token in the config, that one."""
-        kept = self.store.look()
-        if self.seed and (kept.client, kept.seed) != (self._client, _digest(self.seed)):
-            return Kept(self._client, _digest(self.seed), refresh_token=self.seed)
-        return kept if kept.client == self._client else Kept()
+        kept, seed = self.store.look(self.client), digest(self.seed)
+        if self.seed and kept.seed != seed:
+            return Kept(self.client, seed, refresh_token=self.seed)
+        return kept
 
     def keep(self, answer: Answer, account: str = "") -> Kept:
         """Somebody has signed in: write down what the vendor gave. Returns it as kept."""
         now = self.clock.time()
-        fresh = Kept(self._client, _digest(self.seed), account=account, signed_in_at=now)
+        fresh = Kept(self.client, digest(self.seed), account=account, signed_in_at=now)
         with self.store.only_writer(self.wait, _PATIENCE), self.store.writing() as write:
             kept = self._with(fresh, answer, now)
             write(kept)
         return kept
 
     @property
-    def _client(self) -> str:
-        return _digest("\n".join((self.endpoint.url, self.endpoint.client_id, self.scope)))
+    def client(self) -> str:
+        """A digest of whom and what the sign-in is for."""
+        return digest(self.endpoint.url, self.endpoint.client_id, self.scope)
 
     def _renewed(self, kept: Kept) -> Kept:
         if not kept.refresh_token:
@@ -106,7 +106,3 @@ class SignedIn:
 
     def _dead(self, message: str) -> CredentialsError:
         return CredentialsError(message, where=redact(self.endpoint.url), hint=f"run {self.login}")
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:32] if text else ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -21,15 +22,16 @@ from ..errors import ConfigError, TemporaryError
 from ..redact import conceal
 from .places import Place, in_file, in_keyring
 
+_MOST = 20  # sign-ins; the oldest go
 _POLL = 0.1  # seconds between two looks at a lock that another process holds
 
 
 @dataclass(frozen=True)
 class Kept:
-    """What the store has of one sign-in. Times are seconds since the epoch, 0 where not known.
+    """One sign-in as it is kept. Times are seconds since the epoch, 0 where not known.
 
-    ``client``: a digest of whom and what it is for. ``seed``: a digest of the config's own refresh
-    token at the time; another one there later wins.
+    ``client``: a digest of whom and what it is for; empty: nobody is signed in. ``seed``: a digest
+    of the config's own refresh token at the time; another one there later wins.
     """
 
     client: str = ""
@@ -44,9 +46,17 @@ class Kept:
     renewed_at: float = 0.0
 
 
-class Store:
-    """One connection's tokens, in ``.filehaul`` beside its config or in the system's keyring.
+def digest(*parts: str) -> str:
+    """A name for what must not be written down; empty for nothing."""
+    text = "\n".join(parts)
+    return hashlib.sha256(text.encode()).hexdigest()[:32] if text else ""
 
+
+class Store:
+    """A connection's tokens, in ``.filehaul`` beside its config or in the system's keyring.
+
+    It has a sign-in for each client that has asked under this connection's name: two scripts whose
+    configs are dicts, and so share a name, must not cost each other a single-use token.
     ``folder`` also has the lock, wherever the tokens are; it is made when it is first needed.
     """
 
@@ -56,9 +66,13 @@ class Store:
         path = folder / f"{name}.tokens.json"
         self.place: Place = in_file(path) if where == "file" else in_keyring(path)
 
-    def look(self) -> Kept:
-        """What is kept, without the lock. Raises ConfigError where it cannot be read."""
-        return _read(self.place)
+    def look(self, client: str) -> Kept:
+        """What is kept for this client, without the lock. ConfigError where it cannot be read."""
+        return self._all().get(client, Kept())
+
+    def newest(self) -> Kept:
+        """Whichever sign-in was renewed last."""
+        return max(self._all().values(), key=lambda one: one.renewed_at, default=Kept())
 
     @contextlib.contextmanager
     def only_writer(self, wait: Callable[[float], None], patience: float) -> Iterator[None]:
@@ -80,8 +94,14 @@ class Store:
         """Under the lock: gives what writes. Room for it is made sure of before the vendor is
         asked, since a single-use token is spent by then.
         """
+        known = self._all()
+
+        def keep(kept: Kept) -> None:
+            entries = sorted({**known, kept.client: kept}.values(), key=lambda one: one.renewed_at)
+            write(orjson.dumps([asdict(one) for one in entries[-_MOST:]]))
+
         with self.place.writing() as write:
-            yield lambda kept: write(orjson.dumps(asdict(kept)))
+            yield keep
 
     def _take(self, descriptor: int, wait: Callable[[float], None], patience: float) -> None:
         waited = 0.0
@@ -108,29 +128,36 @@ class Store:
             hint="keep the config in a folder of yours, on a local disk",
         )
 
-    def forget(self, wait: Callable[[float], None], patience: float) -> bool:
-        """Remove what is kept; False: there was nothing."""
-        if not self.look().client:
-            return False
+    def forget(self, client: str, wait: Callable[[float], None], patience: float) -> bool:
+        """Remove what is kept for this client; False: there was nothing."""
         with self.only_writer(wait, patience):
-            self.place.remove()
+            left = self._all()
+            if left.pop(client, None) is None:
+                return False
+            if not left:
+                self.place.remove()
+                return True
+            with self.place.writing() as write:
+                write(orjson.dumps([asdict(one) for one in left.values()]))
         return True
 
-
-def _read(place: Place) -> Kept:
-    text = place.read()
-    if text is None:
-        return Kept()
-    try:
-        values = orjson.loads(text)
+    def _all(self) -> dict[str, Kept]:
+        text = self.place.read()
+        if text is None:
+            return {}
         empty = asdict(Kept())
-        kept = Kept(**{key: type(none)(values.get(key, none)) for key, none in empty.items()})
-    except (AttributeError, TypeError, ValueError):  # orjson's own is a ValueError
-        raise ConfigError(
-            "the token store is damaged",
-            where=place.told,
-            hint="remove it and sign in again: filehaul login CONFIG",
-        ) from None
-    for token in (kept.access_token, kept.refresh_token):
-        conceal(token, passing=True)
-    return kept
+        try:
+            found = [
+                Kept(**{key: type(none)(values.get(key, none)) for key, none in empty.items()})
+                for values in orjson.loads(text)
+            ]
+        except (AttributeError, TypeError, ValueError):  # orjson's own is a ValueError
+            raise ConfigError(
+                "the token store is damaged",
+                where=self.place.told,
+                hint="remove it and sign in again: filehaul login CONFIG",
+            ) from None
+        for kept in found:
+            conceal(kept.access_token, passing=True)
+            conceal(kept.refresh_token, passing=True)
+        return {kept.client: kept for kept in found}

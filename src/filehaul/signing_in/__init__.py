@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..auth import Answer
-from ..auth.configured import Means, signed_in, token_store
+from ..auth.configured import Means, signed_in
 from ..auth.kept import SignedIn
 from ..config import Config, load_config
 from ..config.sign_in import DeviceCodeAuth, KeptAuth
@@ -27,6 +27,7 @@ from .standing import Login, told
 
 __all__ = ["Login", "Person", "login", "open_browser", "sign_out"]
 
+_PATIENCE = 30.0  # seconds; a run may be renewing
 Settings = Config | Mapping[str, Any] | str | Path
 
 
@@ -87,10 +88,11 @@ def _answer(
 
 def sign_out(config: Settings) -> bool:
     """Forget the tokens that are kept; False: there were none. The vendor is not told."""
-    loaded = load_config(config, offline=True)
+    loaded = load_config(config)
     _block(loaded)
-    clock = Clock()
-    return token_store(loaded).forget(clock.sleep, 30.0)
+    with connect(loaded) as http:
+        sign_in = signed_in(loaded, Means(http.send, http.clock, http.wait))
+        return sign_in.store.forget(sign_in.client, http.wait, _PATIENCE)
 
 
 def _block(config: Config) -> KeptAuth:

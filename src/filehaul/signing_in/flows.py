@@ -125,9 +125,9 @@ def _device(body: bytes, url: str) -> dict[str, Any]:
         answer = orjson.loads(body)
         return {
             "device_code": str(answer["device_code"]),
-            "user_code": str(answer["user_code"]),
-            "address": answer.get("verification_uri") or answer["verification_url"],
-            "whole": answer.get("verification_uri_complete"),
+            "user_code": _shown(answer["user_code"]),
+            "address": _shown(answer.get("verification_uri") or answer["verification_url"]),
+            "whole": _shown(answer.get("verification_uri_complete") or ""),
             "interval": float(answer.get("interval") or _INTERVAL),
             "expires_in": float(answer.get("expires_in") or _EXPIRES),
         }
@@ -137,6 +137,11 @@ def _device(body: bytes, url: str) -> dict[str, Any]:
             where=redact(url),
             hint="check device_authorization_url: it must answer JSON with device_code (RFC 8628)",
         ) from None
+
+
+def _shown(text: Any) -> str:
+    """A vendor's words on a terminal: nothing that moves the cursor."""
+    return "".join(character for character in str(text) if character.isprintable())
 
 
 def _ended(message: str, url: str) -> CredentialsError:

@@ -14,6 +14,7 @@ from types import TracebackType
 from urllib.parse import parse_qsl, urlsplit
 
 from ..errors import ConfigError, CredentialsError, TemporaryError
+from ..redact import excerpt
 
 _MOST = 32 * 1024  # bytes of a request's head, or of a pasted address
 _PAGE = (
@@ -174,7 +175,7 @@ def _code(answer: Mapping[str, str]) -> str:
         return answer["code"]
     words = " ".join(answer[name] for name in ("error", "error_description") if answer.get(name))
     raise CredentialsError(
-        f"the sign-in was refused: {words[:300]}",
+        f"the sign-in was refused: {excerpt(words.encode())}",
         where="the vendor's sign-in page",
         hint="sign in again, and allow it; check client_id, scope and redirect_uri",
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from ..auth.configured import token_store
+from ..auth.configured import kept, token_store
 from ..auth.store import Kept
 from ..config import Config
 from ..config.sign_in import KeptAuth
@@ -48,19 +48,19 @@ def standing(config: Config) -> Login | None:
     """Who is signed in, without asking the vendor; None: nobody, or the config needs no login."""
     if not isinstance(config.client.auth, KeptAuth):
         return None
-    kept = token_store(config).look()
-    return told(config, kept) if kept.client else None
+    found = kept(config)
+    return told(config, found) if found.client else None
 
 
-def told(config: Config, kept: Kept) -> Login:
+def told(config: Config, found: Kept) -> Login:
     """What is kept, as far as people may see it."""
     return Login(
         config.name,
-        kept.account or None,
-        _moment(kept.signed_in_at),
-        _moment(kept.ends_at),
-        bool(kept.refresh_token),
-        _moment(kept.refresh_ends_at),
+        found.account or None,
+        _moment(found.signed_in_at),
+        _moment(found.ends_at),
+        bool(found.refresh_token),
+        _moment(found.refresh_ends_at),
         token_store(config).place.told,
     )
 
