@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from filehaul.testing import Account, FakeVendor
+from filehaul.testing import Account, FakeVendor, Fault
+from filehaul.testing.conformance import Case
 from filehaul.testing.plays import new_id_of
 
 
@@ -24,24 +24,15 @@ def at(vendor: FakeVendor) -> dict[str, Any]:
     """The client of a config: the vendor's own addresses and sign-in, quick retries."""
     return {
         "base_url": f"{vendor.base_url}/2",
-        "auth": {"type": "bearer", "token": vendor.grants.issue()},
+        "auth": {
+            "type": "oauth2_refresh_token",
+            "client_id": vendor.client_id,
+            "client_secret": vendor.client_secret,
+            "token_url": vendor.token_url,
+            "refresh_token": vendor.grants.refresh_token(),
+        },
         "retry": {"backoff_factor": 0.001},
     }
-
-
-def meanwhile(vendor: FakeVendor, path: str, happens: Callable[[], object]) -> list[str]:
-    """Before the first request to this path is answered, this happens; the list then has it."""
-    play, fired = vendor.play, []
-    answer = play.answer
-
-    def answering(request: Any) -> Any:
-        if request.path == path and not fired:
-            fired.append(path)
-            happens()
-        return answer(request)
-
-    play.answer = answering
-    return fired
 
 
 def config_of(vendor: FakeVendor, **more: Any) -> dict[str, Any]:
@@ -59,3 +50,20 @@ def config_of(vendor: FakeVendor, **more: Any) -> dict[str, Any]:
         **more,
     }
     return {key: value for key, value in whole.items() if value is not None}
+
+
+CASE = Case(
+    play="dropbox",
+    vendor="dropbox",
+    parameters=lambda vendor: {"content_host": vendor.other_url},
+    client=at,
+    listing="POST /2/files/list_folder*",
+    content="GET /2/files/[de]*",
+    feed="POST /2/files/list_folder*",
+    path=lambda account, node: "/" + account.path(node.node_id),
+    options={"page_cap": 3, "second_origin": True},
+    throttled=[
+        Fault.status(429, {"error": {"retry_after": 7}}, retry_after=7),
+        Fault.status(429, "too many requests", {"Content-Type": "text/plain"}),
+    ],
+)

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from dropboxes import config_of, meanwhile, new_account, playing
+from dropboxes import CASE, config_of, new_account, playing
 from filehaul import checksums
 from filehaul.testing import Account, FakeVendor, Fault
+from filehaul.testing.conformance import Proof, proofs
 from filehaul.testing.plays.dropbox.told import content_hash
 from hauling import haul, numbers, receipt_of, sink_files
 from memory_destination import Tables, in_place_of_the_destination
@@ -57,6 +58,12 @@ def account() -> Account:
 
 def asked(vendor: FakeVendor, path: str) -> list[Any]:
     return [one for one in vendor.requests if one.path == path]
+
+
+@pytest.mark.parametrize("proof", proofs(CASE), ids=str)
+def test_conformance(proof: Proof, tmp_path: Path) -> None:
+    """The suite that every preset passes."""
+    proof.run(CASE, tmp_path)
 
 
 FILES = {"/Reports/2026/Mäi.pdf", "/Reports/all.txt", "/Plans/next.txt", "/top.txt"}
@@ -199,9 +206,9 @@ def test_what_changes_during_the_listing(account: Account, rows: Rows) -> None:
             account.put_file("AAA.txt", b"before the page that is listed now")
             account.remove(account.find("Plans/next.txt").node_id)
 
-        fired = meanwhile(vendor, MORE, happens)
+        vendor.script(MORE, Fault.meanwhile(happens))
         haul(config)
-        assert fired
+        vendor.assert_all_fired()
         report = haul(config)
     assert report.exit_code == 0
     assert rows()["/AAA.txt"]["kind"] == "file"
@@ -215,9 +222,9 @@ def test_a_file_that_changes_before_its_bytes_are_asked_for(account: Account) ->
     with playing(account) as vendor:
         config = config_of(vendor)
         change = partial(account.change, node.node_id, b"newer")
-        fired = meanwhile(vendor, "/2/files/download", change)
+        vendor.script("/2/files/download", Fault.meanwhile(change))
         report = haul(config)
-        assert fired
+        vendor.assert_all_fired()
         assert (report.exit_code, report.failed) == (0, 0)
         assert sink_files()["top.txt"] == node.content
         assert haul(config).transferred == 1
@@ -264,7 +271,7 @@ def test_a_refused_token_is_exit_5(account: Account) -> None:
     """401 in Dropbox' words."""
     with playing(account) as vendor:
         config = config_of(vendor)
-        vendor.expire_tokens()
+        config["client"]["auth"] = {"type": "bearer", "token": "made up"}
         report = haul(config)
     assert report.exit_code == 5
     assert "expired_access_token" in str(report.error)

@@ -39,8 +39,10 @@ class Case:
     ``throttled``: the vendor's ways to say that there were too many requests. ``settings``: of the
     play. ``options``: of the fake vendor; left out, ``page_cap`` is 3. ``drive``: makes the drive
     that the config means, where it is not the account's first; returns its id. ``file_id``: how a
-    row's ``file_id`` is had from the account. ``folders``: whether folders are rows. ``without``:
-    names of proofs that do not hold for this vendor, with the reason.
+    row's ``file_id`` is had from the account; ``path`` likewise, where it is not the names of the
+    folders and its own. ``parameters``: those of the preset that lead to the fake vendor, where
+    ``client`` does not. ``folders``: whether folders are rows. ``without``: names of proofs that do
+    not hold for this vendor, with the reason.
     """
 
     play: str | MakePlay
@@ -55,6 +57,8 @@ class Case:
     options: OptionArguments = field(default_factory=OptionArguments)
     drive: Callable[[Account], str] | None = None
     file_id: Callable[[Account, Node], str] = _own_id
+    path: Callable[[Account, Node], str] | None = None
+    parameters: Client | None = None
     folders: bool = True
     without: Mapping[str, str] = field(default_factory=dict)
 
@@ -67,6 +71,9 @@ class Case:
     def config(self, vendor: FakeVendor, account: Account, sink: Path | None) -> dict[str, Any]:
         """The whole config of a trial."""
         given = self.vendor(account) if callable(self.vendor) else self.vendor
+        if self.parameters is not None:
+            named = {"name": given} if isinstance(given, str) else given
+            given = {**named, **self.parameters(vendor)}
         client = dict(self.client(vendor))
         retry = {"backoff_factor": 0.001, **client.pop("retry", {})}
         made: dict[str, Any] = {"name": "trial", "vendor": given}

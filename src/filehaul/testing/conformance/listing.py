@@ -145,6 +145,7 @@ def changes_during_a_listing(trial: Trial) -> None:
     """What comes, goes and changes while the listing is on its way is right after the next run."""
     for number in range(7):
         trial.put(f"{number}.txt")
+    trial.put("Z/z.txt")  # a listing without pages has folders
 
     def meanwhile() -> None:
         trial.put("A/new.txt")

@@ -199,6 +199,8 @@ class Trial:
 
     def path(self, node: Node) -> str:
         """The path that a row is to have: names joined as the catalogue joins them."""
+        if self.case.path is not None:
+            return self.case.path(self.account, node)
         above = [one for one in self.account.above(node.node_id) if one.parent_id is not None]
         path = ""
         for one in (*reversed(above), node):

@@ -4,7 +4,8 @@ Shapes and rules are those of Dropbox' own definitions (github.com/dropbox/dropb
 files.stone, auth.stone, common.stone) and of its page "Dropbox for HTTP Developers"; where neither
 says, it is what is hardest for a client. There are paths, in small letters, and at each is one
 thing: what comes to a path takes the place of what was there. Deletions name a path and no id, and
-take along what is below. A folder that is renamed is a deletion, and all that is in it anew.
+take along what is below. A folder that is renamed is a deletion, and all that is in it anew. Links
+are no things of their own: they are not there.
 """
 
 from __future__ import annotations

@@ -75,6 +75,10 @@ class Log:
         return None
 
     def _is_hidden(self, node: Node) -> bool:
-        """Whether it is in a folder that may not be looked into; the folder itself is seen."""
+        """Whether it is in a folder that may not be looked into (the folder itself is seen), or no
+        thing of Dropbox'.
+        """
+        if node.kind == "link":
+            return True
         above = self._nodes.get(str(node.parent_id))
         return above is not None and self.account.is_forbidden(above.node_id)

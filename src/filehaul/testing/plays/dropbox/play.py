@@ -26,7 +26,7 @@ from filehaul.testing.stage import ExpiredTokenError, Stage, UnknownTokenError
 API = "/2/"
 _MOST = 2000  # files.stone, ListFolderArg.limit
 _USUAL = 500
-_CURSOR = "changes"  # page tokens and change tokens are one thing here
+_PAGE, _CHANGES = "page", "changes"  # one thing to clients: a cursor
 _LIST_ARGS = frozenset(
     {"path", "recursive", "include_deleted", "include_mounted_folders", "limit"}
     | {"include_non_downloadable_files", "include_has_explicit_shared_members", "shared_link"}
@@ -131,20 +131,25 @@ class Dropbox:
 
     def _latest(self, given: Arguments) -> Any:
         asked = self._asked("files/list_folder/get_latest_cursor", given)
-        return {"cursor": self.stage.seal(_CURSOR, {**asked, "at": len(self.log.entries)})}
+        return {"cursor": self._cursor({**asked, "at": len(self.log.entries)})}
 
     def _continue(self, given: Arguments) -> Any:
         route = "files/list_folder/continue"
         cursor = given.get("cursor")
         if not isinstance(cursor, str) or set(given) != {"cursor"}:
             raise bad_call(route, "request body: cursor: missing, or not alone")
-        try:
-            place = self.stage.unseal(_CURSOR, cursor)
-        except ExpiredTokenError:
-            raise refused("reset") from None
-        except UnknownTokenError:
-            raise bad_call(route, 'Invalid "cursor" parameter') from None
-        return self._page(place) if "after" in place else self._changed(place)
+        for kind, answer in ((_PAGE, self._page), (_CHANGES, self._changed)):
+            try:
+                return answer(self.stage.unseal(kind, cursor))
+            except ExpiredTokenError:
+                raise refused("reset") from None
+            except UnknownTokenError:
+                continue
+        raise bad_call(route, 'Invalid "cursor" parameter')
+
+    def _cursor(self, place: dict[str, Any]) -> str:
+        """Where a listing goes on, or from where on changes are told."""
+        return self.stage.seal(_PAGE if "after" in place else _CHANGES, place)
 
     def _asked(self, route: str, given: Arguments) -> dict[str, Any]:
         for name in given:
@@ -196,8 +201,7 @@ class Dropbox:
         return self._result(entries, {**place, "at": at}, more=at < len(self.log.entries))
 
     def _result(self, entries: list[Record], place: dict[str, Any], *, more: bool) -> Any:
-        cursor = self.stage.seal(_CURSOR, place)
-        return {"entries": entries, "cursor": cursor, "has_more": more}
+        return {"entries": entries, "cursor": self._cursor(place), "has_more": more}
 
     def _account(self, _given: Arguments) -> Any:
         return account(self.account)
@@ -224,7 +228,7 @@ class Dropbox:
         node = self._node(wanted)
         if route == "files/export":
             return self._export(node, given.get("export_format"))
-        if node.kind in ("document", "link"):
+        if node.kind == "document":
             raise refused("unsupported_file")
         answer = self.stage.content(node, request)
         answer.headers["Content-Type"] = "application/octet-stream"
@@ -247,7 +251,7 @@ class Dropbox:
         return found
 
     def _export(self, node: Node, wanted: str | None) -> Answer:
-        if node.kind not in ("document", "link"):
+        if node.kind != "document":
             return endpoint_error("non_exportable")
         known = formats(node)
         if not known:

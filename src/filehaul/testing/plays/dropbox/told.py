@@ -11,7 +11,8 @@ from filehaul.testing.account import Account, Node
 from filehaul.testing.answers import Answer, json_answer
 
 _BLOCK = 4 * 1024 * 1024
-# files.stone, ExportInfo: names of formats, not MIME types. Paper is had as these two.
+# files.stone, ExportInfo: names of formats, not MIME types. Of another type it is what stands
+# behind its last dot.
 _FORMATS = {
     "text/markdown": "markdown",
     "text/html": "html",
@@ -52,9 +53,8 @@ def bad_call(route: str, told: str) -> RefusedError:
 
 def formats(node: Node) -> dict[str, bytes]:
     """What a document can be exported as, by Dropbox' names of formats; the first is its own."""
-    if node.kind == "link":
-        return {"url": f"[InternetShortcut]\nURL={node.target}\n".encode()}
-    return {_FORMATS.get(mime, mime): content for mime, content in node.exports.items()}
+    exports = node.exports.items()
+    return {_FORMATS.get(mime, mime.rpartition(".")[2]): content for mime, content in exports}
 
 
 def metadata(node: Node, path: str) -> Record:
@@ -89,7 +89,7 @@ def _of_file(node: Node) -> Record:
         "rev": rev(node),
         "size": node.size or 0,
         "is_downloadable": node.kind in ("file", "shortcut"),
-        "content_hash": content_hash(node.content),
+        "content_hash": content_hash(node.content or b"".join(node.exports.values())),
     }
     if node.kind == "shortcut":
         told["symlink_info"] = {"target": node.target}
