@@ -11,8 +11,8 @@ from filehaul.testing.account import Account, Node
 from filehaul.testing.answers import Answer, json_answer
 
 _BLOCK = 4 * 1024 * 1024
-# files.stone, ExportInfo: names of formats, not MIME types. Of another type it is what stands
-# behind its last dot.
+# files.stone, ExportInfo: names of formats, not MIME types. Of other bytes it is what stands behind
+# the last dot of the document's own type.
 _FORMATS = {
     "text/markdown": "markdown",
     "text/html": "html",
@@ -53,8 +53,8 @@ def bad_call(route: str, told: str) -> RefusedError:
 
 def formats(node: Node) -> dict[str, bytes]:
     """What a document can be exported as, by Dropbox' names of formats; the first is its own."""
-    exports = node.exports.items()
-    return {_FORMATS.get(mime, mime.rpartition(".")[2]): content for mime, content in exports}
+    own = (node.mime_type or "").rpartition(".")[2]
+    return {_FORMATS.get(mime, own): content for mime, content in node.exports.items()}
 
 
 def metadata(node: Node, path: str) -> Record:
