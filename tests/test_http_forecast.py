@@ -8,6 +8,8 @@ from datetime import datetime, timezone
 from email.utils import format_datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from bare_server import BareServer, Kept, answer, client_for
@@ -22,6 +24,11 @@ from filehaul.http.flow import PathLimit
 from filehaul.http.forecast import Forecast, Left, RateHeaders
 from hauling import NoDestination, config_for, files, haul
 
+NAMES = [
+    "ratelimit",
+    *(f"ratelimit-{name}" for name in ("limit", "remaining", "reset")),
+    *(f"x-ratelimit-{name}" for name in ("limit", "remaining", "reset")),
+]
 VALIDATOR = Draft202012Validator(schema())
 
 
@@ -51,6 +58,21 @@ def test_what_the_headers_say(headers, left):
     """The drafts' fields and the older ones; a reset is seconds, a moment or a date."""
     found = Forecast().read(headers, EPOCH)
     assert (None if found is None else (found.remaining, pytest.approx(found.reset))) == left
+
+
+SAID = st.text(max_size=40) | st.integers().map(str) | st.floats().map(str) | st.just("9" * 400)
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), SAID), st.integers(0, 100), st.integers(1, 100))
+def test_whatever_the_headers_say(headers, in_flight, at_once):
+    """No value of any of these headers breaks anything, or gives an interval below zero."""
+    forecast = Forecast()
+    left = forecast.read(headers, EPOCH)
+    if left is not None:
+        assert left.remaining >= 0
+        assert left.reset >= 0
+        interval = forecast.interval(left, in_flight, at_once, EPOCH)
+        assert interval is None or interval >= 0
 
 
 def test_a_reset_that_is_a_date_and_headers_of_ones_own():

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
 from datetime import datetime, timezone
 from email.utils import format_datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bare_server import BareServer, Kept, answer, client_for, redirect
 from clock import EPOCH, FakeClock
 from filehaul.config.rules import Rule
 from filehaul.errors import AnswerError, CredentialsError, TemporaryError
-from filehaul.http import Authorization, Detour, Request, RetryPolicy
+from filehaul.http import Authorization, Detour, Head, Request, RetryPolicy
 from filehaul.http.rules import Rules
+from filehaul.json_text import dumps
 
 GOOD = answer(b'{"ok": true}', "Content-Type: application/json")
 QUOTA = {"error": {"errors": [{"reason": "userRateLimitExceeded"}], "message": "slow down"}}
@@ -376,6 +380,22 @@ def test_rules_go_to_other_processes():
             copy = pickle.loads(pickle.dumps(http.settings))
     assert copy.retry == made
     assert Rules(copy.retry.rules).statuses == {403}
+
+
+NUMBERS = st.integers() | st.floats() | st.booleans() | st.none() | st.just(10**400)
+WAITS = st.text(max_size=30) | NUMBERS.map(str) | st.datetimes().map(lambda one: one.isoformat())
+
+
+@given(WAITS, NUMBERS | WAITS, st.sampled_from(["seconds", "ms", "epoch", "epoch_ms"]))
+def test_whatever_an_answer_says(header, value, unit):
+    """Any header and any value of the body: a pause that can be waited for, or none."""
+    body = dumps({"wait": value})
+    for after in ({"header": "x-wait", "unit": unit}, {"path": "wait", "unit": unit}):
+        rules = Rules((Rule(status=429, do="not_ready", after=after),))
+        head = Head(429, {"x-wait": header, "content-type": "application/json"}, "https://x")
+        ruling = rules.of(head, body, EPOCH)
+        assert ruling is not None
+        assert ruling.pause is None or 1.0 <= ruling.pause < math.inf
 
 
 def test_a_rule_keeps_secrets_out_of_errors():

@@ -19,7 +19,9 @@ _PAIRS = tuple(
     (f"{prefix}limit", f"{prefix}remaining", f"{prefix}reset")
     for prefix in ("ratelimit-", "x-ratelimit-", "x-rate-limit-")
 )
-_PARAMETER = re.compile(r"\b(r|t|remaining|reset|limit)\s*=\s*(\d+(?:\.\d+)?)", re.ASCII)
+_NUMBER = r"(\d{1,15}(?:\.\d{1,15})?)(?!\d)"
+_PARAMETER = re.compile(rf"\b(r|t|remaining|reset|limit)\s*=\s*{_NUMBER}", re.ASCII)
+_FIRST_NUMBER = re.compile(rf"\s*{_NUMBER}", re.ASCII)
 _LOW = 0.1  # of the limit: below that, what is left is spread over the rest of the time
 _SINCE_1970 = 1e8  # nobody means three years
 _MS_SINCE_1970 = 1e11
@@ -134,5 +136,5 @@ def _structured(value: str) -> Left | None:
 
 def _number(text: str | None) -> float | None:
     """Some vendors append windows (``100, 100;w=60``): the first number counts."""
-    match = re.match(r"\s*(\d+(?:\.\d+)?)", text or "", re.ASCII)
+    match = _FIRST_NUMBER.match(text or "")
     return float(match[1]) if match else None

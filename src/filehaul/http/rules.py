@@ -132,7 +132,7 @@ def _said(after: After, headers: Mapping[str, str], body: _Body, now: float) -> 
         return None
     try:
         number = float(value) * _UNITS[after.unit]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return _until(value, now)
     if isinstance(value, bool) or not math.isfinite(number):
         return None
