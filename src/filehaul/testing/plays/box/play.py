@@ -8,7 +8,7 @@ from typing import Any
 from filehaul.testing.account import Account, Change, Node
 from filehaul.testing.answers import Answer, RecordedRequest, json_answer
 from filehaul.testing.gate import Refusal
-from filehaul.testing.plays.box.told import Records, RefusedError, refused, trouble, type_of
+from filehaul.testing.plays.box.told import TYPES, Records, RefusedError, refused, trouble
 from filehaul.testing.stage import ExpiredTokenError, Stage, UnknownTokenError
 
 API = "/2.0"
@@ -69,7 +69,7 @@ class Box:
             if path == "/events":
                 return self._events(request)
             if path == "/folders/trash/items":
-                trashed = [node for node in self.account if node.is_trashed]
+                trashed = [one for one in self.account if one.is_trashed and one.kind in TYPES]
                 return self._page(trashed, "trash", request)
             match = _ONE.fullmatch(path)
             return self._of_one(_KINDS[match[1]], match[2], match[3], request) if match else None
@@ -87,7 +87,8 @@ class Box:
     def _of_one(self, kind: str, number: str, what: str, request: RecordedRequest) -> Answer | None:
         node = self._node(kind, number)
         if what == "/items" and kind == "folder":
-            live = [one for one in self.account.inside(node.node_id) if not one.is_trashed]
+            inside = self.account.inside(node.node_id)
+            live = [one for one in inside if not one.is_trashed and one.kind in TYPES]
             return self._page(live, node.node_id, request)
         if what == "/content" and kind == "file":
             return self._content(node)
@@ -101,7 +102,7 @@ class Box:
             return self.account[self.account.root_id]
         for node_id in (f"{_LETTERS[kind]}_{number}", number):
             node = self.account.get(node_id)
-            if node is not None and type_of(node) == kind:
+            if node is not None and TYPES.get(node.kind) == kind:
                 if self.account.is_trashed(node_id):
                     raise refused(404, "trashed", "Item is trashed")
                 if self.account.is_forbidden(node_id):
@@ -124,7 +125,7 @@ class Box:
     def _page(self, nodes: list[Node], where: str, request: RecordedRequest) -> Answer:
         """Records in Box's order: folders, files, web links; by marker or by offset."""
         query, fields = request.query, _fields(request)
-        nodes = sorted(nodes, key=lambda node: (_ORDER[type_of(node)], node.name.lower()))
+        nodes = sorted(nodes, key=lambda node: (_ORDER[TYPES[node.kind]], node.name.lower()))
         limit = min(_MOST, _number(query.get("limit", str(_USUAL)), "limit"))
         limit = min(limit, self.stage.options.page_cap or limit)
         if query.get("usemarker", "false").lower() != "true":  # Box's own client says True
@@ -160,7 +161,9 @@ class Box:
     def _events(self, request: RecordedRequest) -> Answer:
         """What happened, one event for each thing that was done: of a folder none for its files."""
         query = request.query
-        journal = [one for one in self.account.journal if one.what in _EVENTS]
+        journal = [
+            one for one in self.account.journal if one.what in _EVENTS and one.node.kind in TYPES
+        ]
         position = query.get("stream_position", "0")
         last = len(self.account.journal)
         if position == "now":

@@ -11,6 +11,7 @@ from filehaul.testing.account import Account, Node
 from filehaul.testing.answers import Answer, json_answer
 
 TYPES = {"file": "file", "folder": "folder", "link": "web_link"}
+"""What Box has: it never tells of anything else that an account may hold."""
 _MINI = ("type", "id", "sequence_id", "etag", "name", "sha1", "file_version", "url")
 _ALWAYS = ("type", "id", "etag")
 _ZONE = timezone(timedelta(hours=-8))  # Box's own times have an offset
@@ -50,14 +51,6 @@ def number_of(node_id: str) -> str:
     return node_id.rpartition("_")[2]
 
 
-def type_of(node: Node) -> str:
-    """Box has files, folders and web links; ValueError for what else an account may hold."""
-    if node.kind not in TYPES:
-        msg = f"Box has nothing like a {node.kind}"
-        raise ValueError(msg)
-    return TYPES[node.kind]
-
-
 class Records:
     """What Box says of the nodes of an account. The root is folder ``0``."""
 
@@ -81,7 +74,7 @@ class Records:
 
     def whole(self, node: Node) -> dict[str, Any]:
         """A record with all that is known."""
-        kind = type_of(node)
+        kind = TYPES[node.kind]
         trashed = self._account.is_trashed(node.node_id)
         record: dict[str, Any] = {
             "type": kind,
