@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .talk import out, say
+import typer
+
+from .talk import out, out_json, say, waiting
 
 if TYPE_CHECKING:
     from ..check import Finding
@@ -25,6 +29,34 @@ def show(finding: Finding) -> None:
         out(f"      write: {finding.advice}")
     if finding.error is not None:
         say(f"      where: {finding.error.where}\n      next:  {finding.error.hint}")
+
+
+def prove(config: Path, as_json: bool) -> None:
+    """The table of `filehaul check --conformance`; what failed is the exit code."""
+    from ..check import conformance
+    from ..errors import VendorError
+
+    counts: Counter[str] = Counter()
+    code = 0
+    for one in conformance(config, waiting(as_json)):
+        counts[one.outcome] += 1
+        if one.error is not None:
+            # What was said is not what the config declares, unless nothing could be asked.
+            code = code or (one.error.exit_code if one.error.temporary else VendorError.exit_code)
+        if as_json:
+            out_json(one.as_dict())
+            continue
+        out(f"{one.outcome:14}  {one.what}: {one.text}")
+        if one.error is not None and one.error.hint:
+            say(f"                next:  {one.error.hint}")
+    told = {name.replace(" ", "_"): counts[name] for name in ("passed", "failed", "not applicable")}
+    if as_json:
+        out_json({"event": "done", "checked": sum(counts.values()), **told, "exit_code": code})
+    else:
+        shown = ", ".join(f"{counts[name]} {name}" for name in counts)
+        out(f"{sum(counts.values())} checked: {shown}")
+    if code:
+        raise typer.Exit(code)
 
 
 def _table(finding: Finding) -> None:

@@ -53,12 +53,24 @@ app.command()(init)
 
 
 @app.command()
-def check(config: ConfigPath, as_json: Json = False) -> None:
+def check(
+    config: ConfigPath,
+    conformance: Annotated[
+        bool,
+        typer.Option(
+            "--conformance", help="hold the vendor to the config: pages, keys, bytes, credentials"
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Look at each step of a run, and change nothing."""
     from ..check import check as look
-    from .checked import show
+    from .checked import prove, show
 
     with told(as_json):
+        if conformance:
+            prove(config, as_json)
+            return
         worst = None
         for finding in look(config, waiting(as_json)):
             worst = worst or finding.error
