@@ -7,7 +7,7 @@ from typing import Any
 
 from ..addresses import Address, absolute
 from ..config import Config, Resource
-from ..errors import FilehaulError, VendorError
+from ..errors import AnswerError, FilehaulError, VendorError
 from ..fields import Rows, roles_of
 from ..http import Http
 from ..models import Page, Task
@@ -24,8 +24,9 @@ def first_bytes(
     roles = roles_of(resource, rows.records[0])
     assert resource.content is not None
     asking = Requests(resource.content)
-    for key, record in zip(rows.keys, rows.records):
-        file = roles.file(key, record)
+    known = [(roles.file(*pair), pair[1]) for pair in zip(rows.keys, rows.records)]
+    # Of an empty file there is no first byte.
+    for file, record in sorted(known, key=lambda one: one[0].size == 0):
         first = _Few()
         try:
             text = roles.address(record, page.url)
@@ -38,7 +39,8 @@ def first_bytes(
         except _EnoughError:
             pass
         except FilehaulError as problem:
-            if not first.came:
+            is_empty = isinstance(problem, AnswerError) and problem.status == 416
+            if not first.came and not (is_empty and file.size == 0):
                 yield failed(what, problem)
                 return
         verified = ", ".join(file.checksum) or ("size" if file.size is not None else "nothing")

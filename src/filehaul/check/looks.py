@@ -103,12 +103,18 @@ def _line(guess: Guess) -> str:
 def _nowhere(seen: Looked) -> Iterator[Odd]:
     """Paths that lead nowhere in every record."""
     pairs = [*sources_of(seen.resource).items()]
-    pairs += [("checksum", source) for _, source in checksums_of(seen.resource)]
+    checksums = [("checksum", source) for _, source in checksums_of(seen.resource)]
+    if all(_is_nowhere(seen, source) for _, source in checksums):
+        pairs += checksums  # of several, a record need have one
     for column, source in pairs:
-        if all(source.place.get(record) is MISSING for record in seen.rows.records):
+        if _is_nowhere(seen, source):
             guess = seen.guessed.of(column)
             text = f"no record of the page has {source.place.text!r}; {column} stays null"
             yield column, text, _line(guess) if guess else ""
+
+
+def _is_nowhere(seen: Looked, source: FieldSource) -> bool:
+    return all(source.place.get(record) is MISSING for record in seen.rows.records)
 
 
 def _keys(seen: Looked) -> Iterator[Odd]:
