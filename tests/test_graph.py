@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from typer.testing import CliRunner
 
+from filehaul.check import check
+from filehaul.cli.verbs import app
 from filehaul.testing import Account, FakeVendor, Fault
 from graphs import config_of, new_account, playing
 from hauling import haul, ledger_rows, numbers, receipt_of, sink_files
@@ -299,3 +304,31 @@ def test_a_folder_alone(folder: str, account: Account) -> None:
         assert asked(vendor, "/delta") == []
     assert (report.exit_code, report.transferred) == (0, len(expected))
     assert set(sink_files()) == expected
+
+
+@pytest.mark.parametrize("names", [["empty.txt"], ["empty.txt", "full.txt"]])
+def test_check(names: list[str]) -> None:
+    """A sound drive has nothing odd in it but sizes that are all 0, and bytes that can be had: also
+    where its first file, or each, is empty.
+    """
+    account = new_account()
+    for name in names:
+        account.put_file(f"a/{name}", b"" if name.startswith("empty") else b"full")
+    with playing(account) as vendor:
+        found = list(check(config_of(vendor)))
+    odd = [one.text for one in found if one.error or one.is_suspicious]
+    assert odd == (["suspicious: all 3 sizes are 0"] if len(names) == 1 else [])
+    [content] = [one.text for one in found if one.what == "content files"]
+    assert content.startswith(f"reachable ({names[-1]}); verified by quickxor")
+
+
+def test_the_libraries_of_a_site(account: Account) -> None:
+    """Resource drives, which is off: their ids and names, with nothing but filehaul."""
+    account.put_drive("Archive", "b!archive")
+    with playing(account) as vendor:
+        config = config_of(vendor, "sharepoint", drive=SITES[1], files={"selected": False})
+        config["resources"].append({"name": "drives", "selected": True})
+        Path("acme.yaml").write_text(yaml.safe_dump(config))
+        told = CliRunner().invoke(app, ["ls", "--json", "acme.yaml"])
+    rows = [json.loads(line) for line in told.stdout.splitlines()]
+    assert {(row["file_id"], row["name"]) for row in rows} >= {("b!archive", "Archive")}

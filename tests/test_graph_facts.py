@@ -42,6 +42,7 @@ def facts() -> Facts:
                 "/<<drive>>/root/delta": paths[f"{ITEM}/microsoft.graph.delta()"],
                 "/<<drive>>/items/{id}/children": paths[f"{ITEM}/children"],
                 "/<<drive>>/items/{id}/content": paths[f"{ITEM}/content"],
+                "/<<drive>>s": paths["/sites/{site-id}/drives"],
             },
         }
     )
@@ -51,12 +52,14 @@ def facts() -> Facts:
 def test_a_preset_names_what_there_is(name: str, facts: Facts) -> None:
     """Every path, parameter and field; what `$select` asks for, and what the columns need of it."""
     facts.check(described(name))
-    item = facts.document["components"]["schemas"]["microsoft.graph.driveItem"]
+    schemas = facts.document["components"]["schemas"]
     for resource in described(name).resources:
+        of_drives = resource["name"] == "drives"
+        schema = schemas["microsoft.graph.drive" if of_drives else "microsoft.graph.driveItem"]
         asked = resource["endpoint"]["params"]["$select"].split(",")
-        assert [one for one in asked if not facts.has(item, [one])] == []
-        needed = set(_tops(resource["fields"])) | {"parentReference", "folder"}
-        assert needed <= set(asked)
+        assert [one for one in asked if not facts.has(schema, [one])] == []
+        needed = {"parentReference", "folder", *_tops(resource.get("fields") or {})}
+        assert of_drives or needed <= set(asked)
 
 
 def test_the_addresses_of_drives_are_graph_s() -> None:
