@@ -17,6 +17,7 @@ from .figures import Table, markdown, ratio
 from .measure import MEBI, BenchError, say
 
 PARTS = ("transfer", "ranges", "unchanged", "listing", "scale", "startup")
+WORKS = ("small", "secret", "middle", "large", "many")  # what `transfer` is made of
 ASKED_FOR = ("memory",)  # ten minutes: only where it is named
 
 
@@ -30,7 +31,8 @@ def arguments() -> argparse.ArgumentParser:
         "parts",
         nargs="*",
         metavar="PART",
-        help=f"{', '.join(PARTS)} (left out: all of these), {ASKED_FOR[0]}",
+        help=f"{', '.join(PARTS)} (left out: all of these), {ASKED_FOR[0]}; "
+        f"of transfer alone: {', '.join(WORKS)}",
     )
     add("--quick", action="store_true", help="a tenth of the work: does it run at all?")
     add("--rounds", type=int, default=5, help="how often each contender has its turn")
@@ -45,8 +47,8 @@ def tables(given: argparse.Namespace) -> Iterator[Table]:
     parts = given.parts or PARTS
     tenth = 10 if given.quick else 1
     limit = str(given.limit.resolve()) if given.limit else None
-    if "transfer" in parts:
-        for work in _transfers(tenth):
+    for work in _transfers(tenth):
+        if {"transfer", work.folder} & set(parts):
             yield transfer.measure(work, given.rounds, limit)
     if "ranges" in parts:
         yield ranges.measure(4096 * MEBI // tenth)
@@ -79,9 +81,9 @@ def main(argv: list[str] | None = None) -> int:
     """Measure and print; the exit code."""
     parser = arguments()
     given = parser.parse_args(argv)
-    unknown = set(given.parts) - {*PARTS, *ASKED_FOR}
-    if unknown or given.rounds < 1 or given.dlt_rounds < 1:
-        parser.error(f"PART is one of {', '.join((*PARTS, *ASKED_FOR))}; rounds are at least 1")
+    known = (*PARTS, *WORKS, *ASKED_FOR)
+    if set(given.parts) - set(known) or given.rounds < 1 or given.dlt_rounds < 1:
+        parser.error(f"PART is one of {', '.join(known)}; rounds are at least 1")
     kept = []
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))  # so that nothing is left behind
     try:

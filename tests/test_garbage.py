@@ -1,8 +1,11 @@
-"""What is there already is not looked through for garbage again and again."""
+"""Memory: what is there is not looked through again and again; what is not needed goes."""
 
 from __future__ import annotations
 
 import gc
+import os
+import subprocess
+import sys
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,3 +81,17 @@ def test_a_run_leaves_it_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert numbers(haul(config_for(vendor))) == (0, 3, 0, 0)
     assert counts[0] > 0
     assert gc.get_freeze_count() == 0
+
+
+@pytest.mark.parametrize("asked", [None, "jemalloc"])
+def test_the_command_takes_the_allocator_that_gives_back(asked: str | None) -> None:
+    """Arrow's memory goes back to the system, unless somebody has chosen another way."""
+    code = "import sys, os; sys.argv = ['filehaul', '--help']\n"
+    code += "from filehaul.cli import main\ntry: main()\nexcept SystemExit: pass\n"
+    code += "print('pool', os.environ['ARROW_DEFAULT_MEMORY_POOL'])"
+    env = {k: v for k, v in os.environ.items() if k != "ARROW_DEFAULT_MEMORY_POOL"}
+    if asked is not None:
+        env["ARROW_DEFAULT_MEMORY_POOL"] = asked
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.endswith(f"pool {asked or 'system'}\n")

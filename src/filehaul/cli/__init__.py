@@ -5,6 +5,7 @@ stdout is data, stderr is talk; ``--json`` is one object a line on stdout.
 
 from __future__ import annotations
 
+import os
 import sys
 
 
@@ -15,6 +16,8 @@ def main() -> None:
 
         sys.stdout.write(f"filehaul {__version__}\n")
         return
+    # Arrow's own allocators keep what was given back: a sixth of the peak, for no time gained.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     from .verbs import app
 
     app()
