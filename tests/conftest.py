@@ -88,11 +88,32 @@ def store(request: pytest.FixtureRequest, stores: Callable[[str], Store]) -> Sto
 
 
 @pytest.fixture
-def prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A prefix, and a folder for the config, of the test's own; no destination."""
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of the test's own, and the working folder."""
     monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def inner_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working folder inside another that must stay as it is."""
+    home = tmp_path / "outside" / "home"
+    home.mkdir(parents=True)
+    (tmp_path / "outside" / "x").write_text("not ours")
+    monkeypatch.chdir(home)
+    return home
+
+
+@pytest.fixture
+def no_destination(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Syncs load nothing: rows stay in the ledger."""
     monkeypatch.setattr("filehaul.spine.Destination", NoDestination)
-    return f"lake/{hashlib.sha256(str(tmp_path).encode()).hexdigest()[:10]}"
+
+
+@pytest.fixture
+def prefix(own_folder: Path, no_destination: None) -> str:
+    """A prefix, and a folder for the config, of the test's own; no destination."""
+    return f"lake/{hashlib.sha256(str(own_folder).encode()).hexdigest()[:10]}"
 
 
 @pytest.fixture

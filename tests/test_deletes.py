@@ -20,15 +20,10 @@ from filehaul.testing import FakeFile, FakeVendor, Fault
 from hauling import config_for, haul, ledger_rows, rows_of, sync
 from page_vendor import Question, numbers, vendor_of
 
+pytestmark = pytest.mark.usefixtures("own_folder")
+
 LIVE = "SELECT count(*) FROM acme_data.files WHERE deleted_at IS NULL"
 GONE = "SELECT file_id FROM acme_data.files WHERE deleted_at IS NOT NULL ORDER BY 1"
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Each test in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def made(count: int) -> list[FakeFile]:

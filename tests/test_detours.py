@@ -21,7 +21,6 @@ from filehaul.testing import FakeFile, FakeVendor, Fault, RecordedRequest
 from filehaul.transfer import large
 from filehaul.watch import Watch
 from hauling import (
-    NoDestination,
     config_for,
     contents,
     files,
@@ -32,16 +31,10 @@ from hauling import (
     sink_files,
 )
 
+pytestmark = pytest.mark.usefixtures("own_folder", "no_destination")
+
 TWO_STEPS = {"path": "/v1/files/{file_id}/link", "url_path": "location"}
 BIG = FakeFile("big", "big.bin", content=b"0123456789" * 50_000)
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Each test in a folder of its own, without a destination."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("filehaul.spine.Destination", NoDestination)
-    return tmp_path
 
 
 @pytest.fixture
@@ -209,13 +202,13 @@ def test_the_file_itself_is_no_address(linking: FakeVendor) -> None:
     assert receipt_of("large")["error"] == "the answer is larger than 1,048,576 bytes"
 
 
-def test_no_signed_address_is_kept(linking: FakeVendor, place: Path) -> None:
+def test_no_signed_address_is_kept(linking: FakeVendor, own_folder: Path) -> None:
     """The addresses that were asked for are in no file of ours, nor in an error."""
     linking.script("/signed/id-b.txt", Fault.status(500), times=Fault.always)
     assert haul(config_for(linking, content=TWO_STEPS)).failed == 1
     signatures = {one.query["sig"] for one in paths(linking, "/signed/")}
     assert len(signatures) == 3
-    for path in place.rglob("*"):
+    for path in own_folder.rglob("*"):
         if path.is_file():
             assert not any(one.encode() in path.read_bytes() for one in signatures), path
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -15,14 +14,9 @@ from hauling import config_for, haul, rows_of, sync
 from test_incremental import SINCE, file
 from test_load_kills import MOMENTS, killed
 
+pytestmark = pytest.mark.usefixtures("own_folder")
+
 CURRENT = "SELECT file_id FROM acme_data.files WHERE _dlt_valid_to IS NULL ORDER BY 1"
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Each test in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.fixture

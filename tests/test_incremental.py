@@ -16,18 +16,13 @@ from filehaul.testing import FakeFile, FakeVendor, Fault
 from hauling import by_id, config_for, haul, ledger_rows, rows_of, sync
 from test_load_kills import MOMENTS, at_most_two, killed
 
+pytestmark = pytest.mark.usefixtures("own_folder")
+
 START = datetime(2024, 5, 1, 12, tzinfo=timezone.utc)
 SINCE = {"cursor_path": "modified_at", "start_param": "modified_since"}
 OURS = {"cursor_path": "modified_at"}
 SLOW = pytest.mark.slow
 BOTH = pytest.mark.parametrize("block", [SINCE, OURS], ids=["the vendor filters", "we filter"])
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Each test in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def at(minutes: float) -> datetime:

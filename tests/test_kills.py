@@ -31,17 +31,10 @@ from hauling import (
 )
 from killing import environment
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_folder")]
 SYNC = [sys.executable, "-m", "filehaul", "sync", "acme.yaml"]
 KILLS = 20
 IN_FLIGHT = 8
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Each test in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 def write_config(vendor: FakeVendor, **more: Any) -> None:

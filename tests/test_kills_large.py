@@ -10,16 +10,15 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from filehaul.testing import FakeFile, FakeVendor, Fault
-from hauling import NoDestination, config_for, haul, ledger_rows, receipt_of, sink_files
+from hauling import config_for, haul, ledger_rows, receipt_of, sink_files
 from killing import environment
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_folder", "no_destination")]
 CONTENT = "/v1/files/*/content"
 SIZE = 6_000_000
 KILLS = int(os.environ.get("FILEHAUL_KILLS", "7"))
@@ -39,14 +38,6 @@ def kill(name):
         os.kill(os.getpid(), signal.SIGKILL)
 sys.exit(haul(config, watch=spine.Watch(point=kill)).exit_code)
 """
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Each test in a folder of its own, without a destination."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("filehaul.spine.Destination", NoDestination)
-    return tmp_path
 
 
 def start(config: dict[str, Any], point: str = "") -> subprocess.Popen[str]:

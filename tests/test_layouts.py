@@ -20,7 +20,6 @@ from filehaul.models import File
 from filehaul.names import by_hash, folded, in_trash, safe_path
 from filehaul.testing import FakeFile, FakeVendor, Fault
 from hauling import (
-    NoDestination,
     config_for,
     contents,
     haul,
@@ -32,18 +31,9 @@ from hauling import (
 )
 from test_sink_names import HOSTILE, moved, named
 
+pytestmark = pytest.mark.usefixtures("inner_folder", "no_destination")
+
 LAYOUTS = ["by_path", "by_id", "by_hash", "{mime_type}/{path}", "{modified_at:%Y/%m}/{file_name}"]
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Each test in a folder of its own, inside another that must stay as it is."""
-    home = tmp_path / "outside" / "home"
-    home.mkdir(parents=True)
-    (tmp_path / "outside" / "x").write_text("not ours")
-    monkeypatch.chdir(home)
-    monkeypatch.setattr("filehaul.spine.Destination", NoDestination)
-    return home
 
 
 def config(vendor: FakeVendor, layout: str, **more: Any) -> dict[str, Any]:

@@ -17,12 +17,7 @@ from filehaul.testing import FakeFile, FakeVendor, Fault
 from hauling import config_for, files, haul, numbers, rows_of, sync
 from loaded import OURS, whole
 
-
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Each test in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 @pytest.fixture
@@ -308,15 +303,15 @@ def test_a_destination_without_credentials() -> None:
     assert "secrets.toml" in error.hint
 
 
-def test_a_destination_that_cannot_merge(place: Path) -> None:
+def test_a_destination_that_cannot_merge(own_folder: Path) -> None:
     """Files in a folder: merge would silently append, so it is refused; append works."""
-    lake = {"type": "filesystem", "bucket_url": (place / "lake").as_uri()}
+    lake = {"type": "filesystem", "bucket_url": (own_folder / "lake").as_uri()}
     assert "cannot merge rows" in refused(lake).message
     with FakeVendor(files("a", "b")) as vendor:
         config = config_for(vendor, destination=lake, write_disposition="replace")
         for _ in range(2):
             assert sync(config).rows == 2
-        found = duckdb.sql(f"SELECT file_id FROM '{place}/lake/acme_data/files/*.parquet'")
+        found = duckdb.sql(f"SELECT file_id FROM '{own_folder}/lake/acme_data/files/*.parquet'")
         assert sorted(found.fetchall()) == [("id-a",), ("id-b",)]
 
 

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +14,8 @@ import pytest
 from filehaul.testing import FakeFile, FakeVendor, Fault
 from hauling import config_for, contents, files, numbers, rows_of, sync
 from loaded import whole
+
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 # Where to die: a function, before or after it, and at which of its calls.
 DYING = """
@@ -58,13 +59,6 @@ MOMENTS = {
 }
 
 QUICK = ("extracted", "half of the jobs are done", "receipts loaded, and not confirmed")
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Each test in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.fixture

@@ -22,14 +22,9 @@ from filehaul.source import rest_api_source
 from filehaul.testing import FakeFile, FakeVendor
 from hauling import config_for, haul, ledger_rows, numbers, rows_of, sync
 
+pytestmark = pytest.mark.usefixtures("own_folder")
+
 SMALL = {"package": 100, "spool": 50}  # rows
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Each test in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.fixture
@@ -72,9 +67,9 @@ def test_what_is_not_merged_is_not_split(disposition: str) -> None:
 
 
 @pytest.mark.usefixtures("small_packages")
-def test_a_history_in_several_packages(place: Path) -> None:
+def test_a_history_in_several_packages(own_folder: Path) -> None:
     """Each package retires only what it is about: 250 versions are current after each load."""
-    table = ByHand(bare_config(), place)
+    table = ByHand(bare_config(), own_folder)
     for size in (1, 2):
         table.load([(f"f{n:03}", size, None) for n in range(250)], "history")
         assert {one[1:] for one in table.current()} == {(size, False)}
@@ -252,7 +247,7 @@ def test_the_environment_stays_as_it_was() -> None:
     assert done.stderr == ""
 
 
-def test_our_source_makes_dlt_warn_of_nothing(place: Path) -> None:
+def test_our_source_makes_dlt_warn_of_nothing(own_folder: Path) -> None:
     """JSON columns in someone else's pipeline: loaded as JSON, and not a word in dlt's log."""
     heard: list[str] = []
 
@@ -269,7 +264,7 @@ def test_our_source_makes_dlt_warn_of_nothing(place: Path) -> None:
             if key in ("client", "resource_defaults", "resources")
         }
         pipeline = dlt.pipeline(
-            "guest", destination="duckdb", dataset_name="d", pipelines_dir=str(place / "dlt")
+            "guest", destination="duckdb", dataset_name="d", pipelines_dir=str(own_folder / "dlt")
         )
         logging.getLogger("dlt").addHandler(ear)
         try:

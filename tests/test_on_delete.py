@@ -36,15 +36,10 @@ from hauling import (
 )
 from test_sink_names import named
 
+pytestmark = pytest.mark.usefixtures("own_folder")
+
 TRASH = re.compile(r"\.filehaul/trash/\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{6}Z/(.+)", re.DOTALL)
 WAYS = ["trash", "remove"]
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Each test in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.fixture

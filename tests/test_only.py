@@ -7,18 +7,12 @@ from pathlib import Path
 import pytest
 
 from filehaul.testing import FakeFile, FakeVendor, Fault
-from hauling import NoDestination, config_for, haul, ledger_rows, numbers, sink_files
+from hauling import config_for, haul, ledger_rows, numbers, sink_files
 from test_cli import ask, lines, write_config
 
+pytestmark = pytest.mark.usefixtures("own_folder", "no_destination")
+
 DAY = 86_400_000_000
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Each test in a folder of its own, without a destination."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("filehaul.spine.Destination", NoDestination)
-    return tmp_path
 
 
 def vendor_of(*paths: str) -> FakeVendor:

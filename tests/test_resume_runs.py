@@ -17,7 +17,6 @@ from filehaul.ledger import PartialsBook
 from filehaul.testing import FakeFile, FakeVendor, Fault, RecordedRequest
 from filehaul.transfer import fetch
 from hauling import (
-    NoDestination,
     config_for,
     haul,
     ledger_rows,
@@ -27,19 +26,13 @@ from hauling import (
     sink_files,
 )
 
+pytestmark = pytest.mark.usefixtures("own_folder", "no_destination")
+
 CONTENT = "/v1/files/*/content"
 BIG = hashlib.shake_256(b"big").digest(5 * 2**20)
 AT = 3_000_000
 NO_SUM = {"sha256": ...}
 BROKEN = (Fault.cut(AT), *(Fault.status(503) for _ in range(3)))
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Each test in a folder of its own, without a destination."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("filehaul.spine.Destination", NoDestination)
-    return tmp_path
 
 
 def big(**extra: Any) -> FakeFile:

@@ -6,7 +6,6 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,14 +34,9 @@ from hauling import (
 )
 from test_sink_names import moved, named
 
+pytestmark = pytest.mark.usefixtures("own_folder")
+
 NOW = datetime(2026, 11, 22, 12, tzinfo=timezone.utc)
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Each test in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.fixture

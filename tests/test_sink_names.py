@@ -12,7 +12,6 @@ from filehaul.names import original_path
 from filehaul.report import Report
 from filehaul.testing import FakeFile, FakeVendor, Fault
 from hauling import (
-    NoDestination,
     config_for,
     contents,
     haul,
@@ -23,16 +22,7 @@ from hauling import (
     sink_files,
 )
 
-
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Each test in a folder of its own, inside another that must stay as it is."""
-    home = tmp_path / "outside" / "home"
-    home.mkdir(parents=True)
-    (tmp_path / "outside" / "x").write_text("not ours")
-    monkeypatch.chdir(home)
-    monkeypatch.setattr("filehaul.spine.Destination", NoDestination)
-    return home
+pytestmark = pytest.mark.usefixtures("inner_folder", "no_destination")
 
 
 def named(*paths: str | None) -> list[FakeFile]:

@@ -13,6 +13,8 @@ import pytest
 from filehaul.testing import FakeFile, FakeVendor, Fault
 from hauling import by_id, config_for, contents, files, haul, rows_of, sync
 
+pytestmark = pytest.mark.usefixtures("own_folder")
+
 FIELDS = {
     "file_id": "file_id",
     "file_name": "file_name",
@@ -21,13 +23,6 @@ FIELDS = {
     "checksum": {"sha256": "sha256"},
 }
 GONE = "SELECT file_id, deleted_at IS NOT NULL, delete_reason FROM acme_data.files"
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Each test in a folder of its own."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.fixture

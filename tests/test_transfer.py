@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ from filehaul.models import Receipt
 from filehaul.testing import FakeFile, FakeVendor, Fault
 from filehaul.watch import Watch
 from hauling import (
-    NoDestination,
     config_for,
     contents,
     files,
@@ -26,16 +24,10 @@ from hauling import (
     sink_files,
 )
 
+pytestmark = pytest.mark.usefixtures("own_folder", "no_destination")
+
 CONTENT = "/v1/files/*/content"
 BIG = bytes(range(256)) * 4096  # 1 MiB
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Each test in a folder of its own, without a destination."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("filehaul.spine.Destination", NoDestination)
-    return tmp_path
 
 
 @pytest.fixture

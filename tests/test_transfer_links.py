@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from filehaul.testing import FakeFile, FakeVendor, Fault, RecordedRequest
 from hauling import (
-    NoDestination,
     config_for,
     files,
     haul,
@@ -20,15 +18,9 @@ from hauling import (
     sink_files,
 )
 
+pytestmark = pytest.mark.usefixtures("own_folder", "no_destination")
+
 LINK = {"url_field": "link"}
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Each test in a folder of its own, without a destination."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("filehaul.spine.Destination", NoDestination)
-    return tmp_path
 
 
 @pytest.fixture

@@ -7,25 +7,18 @@ import hashlib
 import re
 import resource
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from filehaul.testing import FakeFile, FakeVendor, Fault, RecordedRequest
 from filehaul.transfer.batch import Batch
-from hauling import NoDestination, config_for, contents, haul, numbers, receipt_of, sink_files
+from hauling import config_for, contents, haul, numbers, receipt_of, sink_files
+
+pytestmark = pytest.mark.usefixtures("own_folder", "no_destination")
 
 CONTENT = "/v1/files/*/content"
 BIG = hashlib.shake_256(b"big").digest(2**20)
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Each test in a folder of its own, without a destination."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("filehaul.spine.Destination", NoDestination)
-    return tmp_path
 
 
 def big(**extra: Any) -> FakeFile:

@@ -25,7 +25,6 @@ from filehaul.testing import FakeFile, FakeVendor, Fault
 from filehaul.verification import Verification
 from filehaul.watch import Watch
 from hauling import (
-    NoDestination,
     config_for,
     haul,
     in_the_ledger,
@@ -36,15 +35,9 @@ from hauling import (
 )
 from test_cli import ask, lines, write_config
 
+pytestmark = pytest.mark.usefixtures("own_folder", "no_destination")
+
 PATHS = ("a/1.txt", "a/2.txt", "b/3.txt", "b/4.txt", "5.txt")
-
-
-@pytest.fixture(autouse=True)
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Each test in a folder of its own, without a destination."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("filehaul.spine.Destination", NoDestination)
-    return tmp_path
 
 
 @pytest.fixture
