@@ -8,6 +8,7 @@ from .arrays import Arrays, arrays, selector
 from .columns import Columns, Guess, columns
 from .markers import Kind, Markers, markers
 from .paging import Paged, is_token_param, paged, proposal
+from .seen import bare
 from .shapes import algorithms_by_shape, hashes, time_codec
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Paged",
     "algorithms_by_shape",
     "arrays",
+    "bare",
     "columns",
     "hashes",
     "is_token_param",

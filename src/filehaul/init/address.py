@@ -51,6 +51,8 @@ def place_of(url: str) -> Place:
     segments = [one for one in parts.path.split("/") if one]
     shared = max((n for n, one in enumerate(segments[:-1], 1) if _SHARED.match(one)), default=0)
     base = "/".join((f"{parts.scheme}://{parts.netloc}", *segments[:shared]))
+    if isinstance(url, Variable):
+        base = Variable(base)
     path = "/" + "/".join(segments[shared:])
     if segments[shared:] and parts.path.endswith("/"):
         path += "/"  # to some servers another address

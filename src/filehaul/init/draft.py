@@ -35,12 +35,14 @@ _CHILDREN = re.compile(r"(/(?:nodes|items))/(?:children|contents|nodes|list)\Z",
 
 @dataclass(frozen=True)
 class Asked:
-    """How the page was asked for, as far as that is known. ``data``: the JSON that was posted."""
+    """How the page was asked for, as far as that is known. ``data``: the JSON that was posted.
+    ``auth``: a sign-in, where one was chosen.
+    """
 
     url: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     data: Mapping[str, Any] | None = None
-    auth: str = "bearer"
+    auth: str = ""
     sink: str = "./files"
 
 
@@ -51,6 +53,23 @@ class Content:
     block: Mapping[str, Any]
     doubt: str = ""
     is_sure: bool = False
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a vendor's document says beside the answer. ``query``: the parameters that the listing
+    takes, with a value each; ``params``: those that every request needs. ``is_seen``: the records
+    are a vendor's own, not made up from a schema.
+    """
+
+    place: Place
+    query: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
+    content: Content | None = None
+    auth: Mapping[str, Any] | None = None
+    told: str = ""
+    notes: tuple[str, ...] = ()
+    is_seen: bool = True
 
 
 @dataclass(frozen=True)
@@ -97,32 +116,33 @@ class Draft:
         return [one for one in (*found, *self.notes, *self.columns.notes) if one]
 
 
-def drafted(pages: Sequence[Page], asked: Asked) -> Draft:
+def drafted(pages: Sequence[Page], asked: Asked, known: Known | None = None) -> Draft:
     """The config that one page, or some that follow each other, propose. Raises UsageError where
     there are no records to look at.
     """
     first = pages[0]
     found = arrays(first.body)
-    if found is None or not found.records:
+    if found is None or not any(found.records):
         raise _no_records(first, found)
-    place = place_of(asked.url) if asked.url else Place(variable("base_url"), "/files")
-    every, notes = _records(pages, found)
+    if known is None:
+        known = _from_url(asked.url)
+    place = known.place
+    every, odd = _records(pages, found)
+    notes = [*known.notes, *odd]
     headers = {**first.headers, **{name.lower(): one for name, one in asked.headers.items()}}
     paging = paged(
         [page.body for page in pages],
         headers,
-        {name: str(given) for name, given in place.params.items()},
+        known.query,
         len(found.records),
         place.path if asked.data is not None else None,
     )
     kept = {
         name: value
-        for name, value in place.params.items()
+        for name, value in known.params.items()
         if name not in paging.uses and not is_token_param(name)
     }
     marked = markers(every)
-    if not asked.url:
-        notes.append("--url was not given: base_url and path are to be filled in")
     if found.others:
         notes.append("arrays that were left out: " + ", ".join(found.others))
     walk = _walk(place, marked)
@@ -131,9 +151,9 @@ def drafted(pages: Sequence[Page], asked: Asked) -> Draft:
             "records can be folders: if this listing is of one folder, it needs a walk"
             " (docs/config.md)"
         )
-    content = _content(place, marked, every, notes)
+    content = known.content or _content(known, marked, every, notes)
     return Draft(
-        f"{len(every)} record(s) of {', '.join(page.name for page in pages)}",
+        known.told or f"{len(every)} record(s) of {', '.join(page.name for page in pages)}",
         Place(place.base_url, place.path, {**kept, **paging.params}, place.folder),
         asked,
         found,
@@ -143,7 +163,18 @@ def drafted(pages: Sequence[Page], asked: Asked) -> Draft:
         content,
         walk,
         tuple(notes),
+        known.auth,
     )
+
+
+def _from_url(url: str) -> Known:
+    """What the address says that the first page was asked at."""
+    if not url:
+        missing = "--url was not given: base_url and path are to be filled in"
+        return Known(Place(variable("base_url"), "/files"), notes=(missing,))
+    place = place_of(url)
+    query = {name: str(given) for name, given in place.params.items()}
+    return Known(place, query, place.params)
 
 
 def _no_records(page: Page, found: Arrays | None) -> UsageError:
@@ -179,9 +210,9 @@ def _walk(place: Place, marked: Markers) -> dict[str, Any] | None:
     return {"root": root, "path": path, "folder": marked.kind.folder}
 
 
-def _content(place: Place, marked: Markers, records: Sequence[Any], notes: list[str]) -> Content:
+def _content(known: Known, marked: Markers, records: Sequence[Any], notes: list[str]) -> Content:
     """The field with the address; else a path that many vendors have."""
-    download = marked.download
+    download, place = marked.download, known.place
     if download is None:
         path = place.folder[1] if place.folder else place.path
         path = _LISTING.sub("/files", path.replace("/{folder_id}", "")).rstrip("/")
@@ -192,7 +223,7 @@ def _content(place: Place, marked: Markers, records: Sequence[Any], notes: list[
     urls = [one for one in values if isinstance(one, str)]
     hosts = {urlsplit(one).netloc for one in urls} - {"", urlsplit(place.base_url).netloc}
     signed = any(map(is_secret, urls))
-    if hosts and place.base_url.startswith("http") and not signed:
+    if hosts and known.is_seen and place.base_url.startswith("http") and not signed:
         notes.append(
             f"{download.path} leads to {', '.join(sorted(hosts))}, which gets no credentials:"
             " if it needs them, name it in client.trusted_hosts"

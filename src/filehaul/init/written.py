@@ -13,7 +13,7 @@ from ..errors import ConfigError, FilehaulError, UsageError
 from ..guess import Guess
 from .answers import auth_lines
 from .draft import Draft
-from .values import value
+from .values import Variable, value
 
 _WIDTH = 100
 _INDENT = "      "
@@ -22,7 +22,7 @@ _NO_ID = "nothing tells one file from another, so every run loads all rows anew"
 
 def text_of(draft: Draft, name: str) -> str:
     """The config. Raises FilehaulError if it is none: that is a defect of ours."""
-    lines = [*_head(draft, name), *_client(draft), *_resource(draft), *_end(draft, name)]
+    lines = [*_head(draft, name), *_client(draft, name), *_resource(draft), *_end(draft, name)]
     return checked("\n".join(lines) + "\n", name)
 
 
@@ -60,14 +60,17 @@ def _head(draft: Draft, name: str) -> Iterator[str]:
     yield ""
 
 
-def _client(draft: Draft) -> Iterator[str]:
+def _client(draft: Draft, name: str) -> Iterator[str]:
     yield "client:"
     base = draft.place.base_url
-    yield from _noted(f"  base_url: {value(base)}", "" if draft.asked.url else "the API's address")
-    if draft.auth is not None:
-        yield f"  auth: {value(draft.auth)}"
+    note = "the API's address" if isinstance(base, Variable) else ""
+    yield from _noted(f"  base_url: {value(base)}", note)
+    if draft.auth is not None and not draft.asked.auth:
+        by_person = draft.auth["type"] == "oauth2_authorization_code"
+        note = f"sign in once: filehaul login {name}.yaml" if by_person else ""
+        yield from _noted(f"  auth: {value(draft.auth)}", note)
     else:
-        yield from auth_lines(draft.asked.auth, base)
+        yield from auth_lines(draft.asked.auth or "bearer", base)
     yield "  # limits: {requests_per_second: 10, concurrency: 8}"
     yield ""
 
@@ -94,7 +97,8 @@ def _resource(draft: Draft) -> Iterator[str]:
 def _endpoint(draft: Draft) -> Iterator[str]:
     yield "    endpoint:"
     if draft.walk is None:
-        note = "" if draft.asked.url else "the path that lists files, below base_url"
+        is_guess = isinstance(draft.place.base_url, Variable) and not draft.place.folder
+        note = "the path that lists files, below base_url" if is_guess else ""
         yield from _noted(f"{_INDENT}path: {value(draft.place.path)}", note)
     if draft.asked.data is not None:
         yield f"{_INDENT}method: POST"
