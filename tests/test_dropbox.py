@@ -13,8 +13,11 @@ import pytest
 
 from dropboxes import CASE, config_of, new_account, playing
 from filehaul import checksums
+from filehaul.check import check
+from filehaul.config import load_config
 from filehaul.testing import Account, FakeVendor, Fault
 from filehaul.testing.conformance import Proof, proofs
+from filehaul.testing.conformance.trial import trial
 from filehaul.testing.plays.dropbox.told import content_hash
 from hauling import haul, numbers, receipt_of, sink_files
 from memory_destination import Tables, in_place_of_the_destination
@@ -64,6 +67,17 @@ def asked(vendor: FakeVendor, path: str) -> list[Any]:
 def test_conformance(proof: Proof, tmp_path: Path) -> None:
     """The suite that every preset passes."""
     proof.run(CASE, tmp_path)
+
+
+def test_a_check_finds_nothing(tmp_path: Path) -> None:
+    """`filehaul check` of a few files: nothing is wrong, and nothing suspicious."""
+    with trial(CASE, tmp_path) as one:
+        for number in range(4):
+            one.put(f"{number}.txt", b"x" * number)
+        one.account.put_document("!.paper", {"text/markdown": b"# a"})
+        found = list(check(load_config(one.config_path)))
+    assert [one for one in found if one.error or one.is_suspicious] == []
+    assert {"listing files", "content files"} <= {one.what for one in found}
 
 
 FILES = {"/Reports/2026/Mäi.pdf", "/Reports/all.txt", "/Plans/next.txt", "/top.txt"}

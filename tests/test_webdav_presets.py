@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from davs import NEXTCLOUD, OWNCLOUD, PLAIN, ROOT
+from filehaul.check import check
+from filehaul.config import load_config
 from filehaul.testing import Fault
 from filehaul.testing.conformance import left_out, proofs
 from filehaul.testing.conformance.trial import trial
@@ -34,6 +36,18 @@ def test_what_is_left_out() -> None:
         *("an_expired_change_token", "still_being_made", "no_credentials_elsewhere"),
         *("an_expired_address", "a_token_that_expires"),
     }
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_check_finds_nothing(name: str, tmp_path: Path) -> None:
+    """`filehaul check` of a few files: nothing is wrong, and nothing suspicious."""
+    with trial(PRESETS[name], tmp_path) as one:
+        for number in range(4):
+            one.put(f"A/{number}.txt", b"x" * number)
+            one.put(f"{number}.txt", b"x" * number)
+        found = list(check(load_config(one.config_path)))
+    assert [one for one in found if one.error or one.is_suspicious] == []
+    assert {"listing files", "content files"} <= {one.what for one in found}
 
 
 def test_a_folder_that_is_refused_inside_the_answer(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..config import Resource
 from ..config.field_source import KINDS, FieldSource
 from ..fields import NEUTRAL_TYPES, Rows, roles_of
-from ..fields.codecs import CODECS, UnfitError, checksum_hex
+from ..fields.codecs import UnfitError, checksum_codec, checksum_hex
 from ..fields.rows import snippet
 from ..guess import Columns, Guess, Markers, algorithms_by_shape, columns, hashes, markers
 from ..guess import time_codec as codec_of
@@ -173,10 +173,12 @@ def _checksums(seen: Looked) -> Iterator[Odd]:
 
 
 def _is_checksum(value: Any, algorithm: str, source: FieldSource) -> bool:
+    convert = checksum_codec(algorithm, source.codec)
     try:
-        text = CODECS[source.codec](value) if source.codec else value
+        text = convert(value) if convert else value
     except UnfitError:
-        return False
+        # Of several checksums in one text not all algorithms have to be there.
+        return source.codec == "labelled" and ":" in str(value)
     return isinstance(text, str) and checksum_hex(algorithm, text) is not None
 
 

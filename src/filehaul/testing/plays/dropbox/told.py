@@ -6,6 +6,7 @@ import hashlib
 import json
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 from filehaul.testing.account import Account, Node
 from filehaul.testing.answers import Answer, json_answer
@@ -67,7 +68,7 @@ def metadata(node: Node, path: str) -> Record:
         "id": node.node_id,
     }
     if node.kind != "folder":
-        told |= _of_file(node)
+        told |= {**_of_file(node), "preview_url": f"https://www.dropbox.com/preview{quote(path)}"}
     told |= node.extra
     return {key: value for key, value in told.items() if value is not ...}
 
