@@ -6,19 +6,24 @@ import copy
 import inspect
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 
+from filehaul.check import check
+from filehaul.config import load_config
 from filehaul.presets import described
 from filehaul.testing import Account, FakeVendor
 from filehaul.testing.plays import new_id_of
 from openapi_facts import Facts
-from servers import OutOfReach
+from servers import OutOfReach, prism
 from servers.installs import from_pypi
-from servers.openapi_directory import document
-from servers.running import ask_json
+from servers.openapi_directory import document, path_of
+from servers.running import ask, ask_json
 
 pytestmark = [
     pytest.mark.slow,
@@ -60,6 +65,17 @@ def sdk() -> Iterator[SimpleNamespace]:
         yield SimpleNamespace(box=box, BaseUrls=BaseUrls, Items=Items)
     finally:
         sys.path.remove(str(folder))
+
+
+@pytest.fixture
+def played(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of Box as Prism plays it."""
+    monkeypatch.chdir(tmp_path)
+    with ExitStack() as stack:
+        try:
+            yield stack.enter_context(prism(path_of("box.com"), tmp_path))
+        except OutOfReach as why:
+            pytest.skip(str(why))
 
 
 @pytest.fixture
@@ -151,6 +167,26 @@ def test_the_sdk_reads_the_fake(sdk: SimpleNamespace, account: Account) -> None:
                     assert one.size == len(found[one.id])
         assert found == {n.node_id: n.content for n in account if n.kind == "file"}
         assert vendor.count("/signed/*") == 6
+
+
+def test_prism_takes_what_the_preset_asks(played: str) -> None:
+    """Token, page and bytes are asked for as the document says, and its own example is read."""
+    sign_in = {"client_id": "a", "client_secret": "b", "token_url": f"{played}/oauth2/token"}
+    own = {
+        **{"name": "box", "vendor": {"name": "box", "subject_id": "1"}},
+        "client": {"base_url": played, "auth": sign_in},
+    }
+    found = {one.what: one for one in check(own)}
+    assert [str(one.error) for one in found.values() if one.error is not None] == []
+    assert found["credentials"].text == "oauth2: a token was obtained"
+    assert "file_id: id, name: name" in found["fields files"].text
+    told = {"Authorization": "Bearer t", "Prefer": "code=202"}
+    (resource,) = load_config({**own, "sink": "files"}).resources
+    assert resource.content is not None
+    address = str(resource.content.path).format(file_id="12345")
+    assert ask(f"{played}{address}", headers=told) == b""
+    with pytest.raises(HTTPError, match="422"):  # it does look
+        ask(f"{played}/folders/0/items?usemarker=often", headers=told)
 
 
 def _read(fields: dict[str, Any]) -> Iterator[str]:

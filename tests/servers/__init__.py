@@ -18,6 +18,7 @@ from .installs import OutOfReach
 from .onedrive_mock import OneDriveMock, onedrive_mock
 from .pocketbase import PocketBase, pocketbase
 from .postgres import Postgres, postgres
+from .prism import prism
 from .relay import Relay
 from .samples import samples
 from .seaweedfs import SeaweedFS, seaweedfs
@@ -51,6 +52,7 @@ __all__ = [
     "onedrive_mock",
     "pocketbase",
     "postgres",
+    "prism",
     "sabre_dav",
     "samples",
     "seaweedfs",

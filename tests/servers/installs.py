@@ -92,7 +92,7 @@ def from_npm(name: str, version: str, *beside: str) -> Path:
             {"PATH": path},
         )
 
-    return _once(f"npm-{name}-{version}", install)
+    return _once(f"npm-{name.replace('/', '-')}-{version}", install)
 
 
 def one_of_npm(name: str, version: str, member: str) -> Path:
