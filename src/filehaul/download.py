@@ -14,6 +14,7 @@ import os
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from . import checksums
 from .errors import FilehaulError, TemporaryError, VendorError
@@ -30,12 +31,14 @@ from .fit import (
     wanted,
 )
 from .http import Head
-from .ledger import Partial
 from .models import Task
 from .pieces import Lanes, Pieces, write_all
 from .ranges import Span, marks_of, span_of, validator_of
 from .redact import redact
 from .sink import Sink
+
+if TYPE_CHECKING:  # processes of the crew have no ledger, and start sooner without its room
+    from .ledger import Partial
 
 _NOTHING: Mapping[str, str] = {}
 _GATHER = 1024 * 1024
@@ -312,6 +315,8 @@ class Download:
             return None
         if self._is_page or self._encoding or not self._is_guarded:
             return None
+        from .ledger import Partial
+
         return Partial(
             self.partial, file.resource, file.key, file.fingerprint, self._validator, total
         )

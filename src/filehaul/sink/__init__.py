@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import FilehaulError
 from ..models import Receipt
-from .bucket import Bucket
 from .folder import Folder
 from .space import make_room, reserve
 from .trouble import RefusedError
 
-if TYPE_CHECKING:  # it takes long, and processes that only write have no use for it
+if TYPE_CHECKING:  # they take long, and processes that only write have no use for them
     from ..config import Config
+    from .bucket import Bucket
 
 __all__ = [
     "Bucket",
@@ -30,6 +30,14 @@ __all__ = [
     "reserve",
     "sink_of",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "Bucket":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .bucket import Bucket
+
+    return Bucket
 
 
 class Sink(Protocol):
@@ -143,6 +151,8 @@ def sink_of(
     durable = config.settings.durable == "power"
     if isinstance(place, Path):
         return Folder(place, durable, user, config.name)
+    from .bucket import Bucket
+
     return Bucket(place, config.partials, user, config.name, durable, cancelled)
 
 
