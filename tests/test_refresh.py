@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +216,49 @@ def test_a_dead_refresh_token_names_the_command(vendor):
         ask(config_of(vendor, None))
     assert caught.value.hint == "run filehaul.login(config)"
     assert vendor.token_requests == 2
+
+
+def test_a_sign_in_that_ends_under_way(fake_vendor):
+    """Eight requests in flight get 401 and the refresh token is dead: it is asked about once."""
+    vendor = fake_vendor(client_secret="", latency=0.05)
+    loaded = load_config(config_of(vendor, vendor.grants.refresh_token()))
+    with connect(loaded, FakeClock()) as http:
+        http.authorize.current()
+        vendor.expire_tokens()
+        vendor.grants.end_sign_ins()
+        with pytest.raises(CredentialsError, match="no longer good"):
+            list(http.run([Request(loaded.client.base_url + FILES)] * 8))
+    assert vendor.count(FILES) == 8
+    assert vendor.token_requests == 2
+
+
+KILLED = """
+import os, pathlib, signal
+from filehaul.config import load_config
+from filehaul.connect import connect
+pathlib.Path.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+with connect(load_config("acme.yaml")) as http:
+    http.authorize.current()
+"""
+
+
+def test_killed_while_it_renews(vendor):
+    """SIGKILL after the vendor has spent the refresh token, before the new one is in its place:
+    the next run goes on with what had reached the disk, without asking anybody.
+    """
+    config = config_of(vendor, vendor.grants.refresh_token())
+    Path("acme.yaml").write_text(yaml.safe_dump(config))
+    killed = subprocess.run([sys.executable, "-c", KILLED], timeout=60, check=False)
+    assert killed.returncode == -9
+    assert vendor.grants.refreshed == 1
+    assert not KEPT.exists()
+    clock = FakeClock()
+    clock.now += time.time() - clock.time()  # the killed process had the machine's own clock
+    assert ask(config, clock) == 200
+    assert vendor.token_requests == 1
+    clock.now += 4000
+    assert ask(config, clock) == 200
+    assert vendor.grants.refreshed == 2
 
 
 @pytest.mark.parametrize(

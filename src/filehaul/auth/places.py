@@ -64,7 +64,7 @@ class _File:
             raise self._unusable(f"cannot be read: {problem.strerror}") from None
         with os.fdopen(descriptor, "rb") as file:
             found = os.fstat(descriptor)
-            if found.st_uid != os.geteuid():
+            if not _is_ours(found):
                 raise self._unusable("belongs to another user")
             if found.st_mode & 0o077:
                 raise ConfigError(
@@ -154,11 +154,16 @@ def _others_write(folder: os.stat_result) -> bool:
 
     A group of the same number as its user is that user's own, where umask 002 is the custom.
     """
-    if folder.st_uid not in (os.geteuid(), 0):
+    if not _is_ours(folder):
         return True
     if folder.st_mode & stat.S_IWOTH:
         return not folder.st_mode & stat.S_ISVTX
     return bool(folder.st_mode & stat.S_IWGRP) and folder.st_gid not in (folder.st_uid, 0)
+
+
+def _is_ours(found: os.stat_result) -> bool:
+    """Ours or root's. To root, as in a container whose volume is somebody's folder, all are."""
+    return found.st_uid in (os.geteuid(), 0) or os.geteuid() == 0
 
 
 def _sync(folder: Path) -> None:

@@ -78,6 +78,7 @@ class OAuth2:
         self._fetched = 0
         self._renew_at = 0.0
         self._ends_at = 0.0
+        self._refused: FilehaulError | None = None
 
     def current(self) -> Authorization:
         """The token, asked for first where there is none or it is about to expire."""
@@ -103,7 +104,14 @@ class OAuth2:
         return True
 
     def _next(self, refused: str | None, *, patient: bool) -> Authorization:
-        got = self.fetch(refused, patient=patient)
+        if self._refused is not None:  # many requests in flight meet a 401: one asks
+            raise self._refused
+        try:
+            got = self.fetch(refused, patient=patient)
+        except FilehaulError as problem:
+            if not problem.temporary:
+                self._refused = problem
+            raise
         now = self.clock.monotonic()
         self._value = got.value
         self._renew_at, self._ends_at = now + got.renew_in, now + got.ends_in
