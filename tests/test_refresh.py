@@ -327,9 +327,12 @@ def test_killed_between_answer_and_rename(vendor):
 def test_a_full_disk_is_met_before_the_token_is_spent(vendor, monkeypatch):
     """Without room for the answer the vendor is not asked, and the refresh token stays good."""
     config = config_of(vendor, vendor.grants.refresh_token())
+    original = os.pwrite
 
-    def full(*_: Any) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device")
+    def full(descriptor: int, text: bytes, at: int) -> int:
+        if at >= 4096:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return original(descriptor, text[:4096], at)  # a disk takes what it can, first
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "pwrite", full)
@@ -337,7 +340,27 @@ def test_a_full_disk_is_met_before_the_token_is_spent(vendor, monkeypatch):
             ask(config)
     assert caught.value.where.endswith("acme.tokens.json")
     assert vendor.token_requests == 0
+    assert not KEPT.with_suffix(".new").exists()
     assert ask(config) == 200
+
+
+def test_tokens_that_do_not_get_their_name(vendor, monkeypatch):
+    """A rename that fails once the vendor has answered: exit 4 says so, and nothing is lost: the
+    next run finds what was written.
+    """
+    config = config_of(vendor, vendor.grants.refresh_token())
+
+    def refused(*_: Any) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", refused)
+        with pytest.raises(ConfigError, match="could not be written down: Input/output error"):
+            ask(config)
+        with pytest.raises(ConfigError, match="cannot be written: Input/output error"):
+            ask(config)
+    assert ask(config) == 200
+    assert vendor.token_requests == 1
 
 
 @pytest.mark.parametrize(("mode", "what"), [(0o644, "file"), (0o620, "file"), (0o707, "folder")])

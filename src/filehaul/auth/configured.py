@@ -44,7 +44,7 @@ def named_urls(config: Config) -> tuple[str, ...]:
     block = config.client.auth
     if not isinstance(block, TokenRequest):
         return ()
-    found = [_Request(block, config.folder).token_url]
+    found = [_Request(block, config.folder, Clock()).token_url]
     if isinstance(block, KeptAuth) and block.device_authorization_url:
         found.append(block.device_authorization_url)
     return tuple(found)
@@ -120,7 +120,7 @@ class _Request:
 
     block: TokenRequest
     folder: Path
-    clock: Clock = Clock()  # noqa: RUF009 - it has nothing of its own
+    clock: Clock
     sends_scope: bool = True
 
     @cached_property

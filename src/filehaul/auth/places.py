@@ -101,21 +101,27 @@ class _File:
         """What is there as a whole came from the vendor: only its rename is missing."""
         try:
             orjson.loads(self.new.read_bytes())
+            self.new.replace(self.path)
+            _sync(self.path.parent)
         except FileNotFoundError:
             return
         except orjson.JSONDecodeError:
             self.new.unlink(missing_ok=True)
-            return
-        self.new.replace(self.path)
-        _sync(self.path.parent)
+        except OSError as problem:
+            raise self._unusable(f"cannot be written: {problem.strerror}") from None
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Callable[[bytes], None]]:
+        """The new file is there, with room for what comes; when it is whole it only needs its name,
+        and if it does not get that, `settle` gives it later.
+        """
+        whole = False
+
         def write(text: bytes) -> None:
+            nonlocal whole
             try:
-                os.pwrite(descriptor, text, 0)
-                os.ftruncate(descriptor, len(text))
-                os.fsync(descriptor)
+                _fill(descriptor, text)
+                whole = True
                 self.new.replace(self.path)
                 _sync(self.path.parent)
             except OSError as problem:
@@ -123,7 +129,7 @@ class _File:
                     f"the new tokens could not be written down: {problem.strerror}; "
                     "where the vendor rotates them the old ones are spent",
                     where=self.told,
-                    hint="make room there, then sign in again: filehaul login CONFIG",
+                    hint="mend that and run again; if the vendor then refuses: filehaul login",
                 ) from None
 
         try:
@@ -131,10 +137,10 @@ class _File:
             try:
                 # Its room is taken before the vendor is asked: a full disk is met here.
                 os.fchmod(descriptor, 0o600)
-                os.pwrite(descriptor, b" " * _ROOM, 0)
-                os.fsync(descriptor)
+                _fill(descriptor, b" " * _ROOM)
             except BaseException:
                 os.close(descriptor)
+                self.new.unlink(missing_ok=True)
                 raise
         except OSError as problem:
             raise self._unusable(f"cannot be written: {problem.strerror}") from None
@@ -142,7 +148,8 @@ class _File:
             yield write
         finally:
             os.close(descriptor)
-            self.new.unlink(missing_ok=True)
+            if not whole:
+                self.new.unlink(missing_ok=True)
 
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)
@@ -164,6 +171,15 @@ def _others_write(folder: os.stat_result) -> bool:
 def _is_ours(found: os.stat_result) -> bool:
     """Ours or root's. To root, as in a container whose volume is somebody's folder, all are."""
     return found.st_uid in (os.geteuid(), 0) or os.geteuid() == 0
+
+
+def _fill(descriptor: int, text: bytes) -> None:
+    """Make this all that the file has, on the disk; OSError where it does not fit."""
+    done = 0
+    while done < len(text):  # a disk that is nearly full takes a part, and refuses the rest
+        done += os.pwrite(descriptor, text[done:], done)
+    os.ftruncate(descriptor, len(text))
+    os.fsync(descriptor)
 
 
 def _sync(folder: Path) -> None:

@@ -53,7 +53,7 @@ def with_browser(block: KeptAuth, endpoint: Endpoint, send: Send, person: Person
         }
         if block.scope:
             parameters["scope"] = block.scope
-        address = _with(block.authorization_url, {**parameters, **block.authorization_params})
+        address = _with(block.authorization_url, {**block.authorization_params, **parameters})
         opened = person.open_browser(address)
         person.tell("sign in with your browser:" if opened else "open this address in a browser:")
         person.tell(address)
@@ -99,7 +99,7 @@ def with_device(
     interval, left = given["interval"], given["expires_in"]
     form = {"grant_type": _DEVICE, "device_code": given["device_code"]}
     while left > 0:
-        wait(interval)
+        wait(min(interval, left))
         left -= interval
         try:
             return ask(endpoint, form, send)
@@ -128,7 +128,7 @@ def _device(body: bytes, url: str) -> dict[str, Any]:
             "user_code": _shown(answer["user_code"]),
             "address": _shown(answer.get("verification_uri") or answer["verification_url"]),
             "whole": _shown(answer.get("verification_uri_complete") or ""),
-            "interval": float(answer.get("interval") or _INTERVAL),
+            "interval": max(1.0, float(answer.get("interval") or _INTERVAL)),
             "expires_in": float(answer.get("expires_in") or _EXPIRES),
         }
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError):
