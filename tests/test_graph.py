@@ -190,6 +190,21 @@ def lying(account: Account) -> None:
     account.put_file("Report.docx", b"PK rewritten", mime_type=DOCX, extra=facet)
 
 
+def test_a_notebook(account: Account, rows: Callable[[], dict[str, Row]]) -> None:
+    """A package has no bytes and is no folder; what is in it is there, below its name."""
+    package = {"folder": ..., "package": {"type": "oneNote"}}
+    book = account.put_folder("Reports/Work", extra=package)
+    account.put_file("Monday.one", b"monday", parent=book.node_id)
+    with playing(account) as vendor:
+        config = config_of(vendor)
+        assert haul(config).transferred == 5
+        account.rename(book.node_id, "Home")
+        haul(config)
+    assert rows()["Reports/Home"]["kind"] == "other"
+    assert rows()["Reports/Home/Monday.one"]["kind"] == "file"
+    assert sink_files()["Reports/Home/Monday.one"] == b"monday"
+
+
 @IN_MEMORY
 def test_office_files_in_sharepoint(account: Account) -> None:
     """What SharePoint rewrote is taken as it comes, and said so; all else stays verified."""

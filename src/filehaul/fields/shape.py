@@ -261,7 +261,8 @@ class Shape:
         complete = [whole or own for (_, whole), own in zip(found, said)]
         self._fill_gaps("path_complete", complete, arrays)
         self._fill_gaps("parent_id", [folder.folder_id or None for folder in rows.folders], arrays)
-        if self.neutral:
+        kind = None if self.resource.fields is None else self.resource.fields.kind
+        if self.neutral and not (kind is not None and kind.is_chosen):
             kinds = arrays["kind"].to_pylist() if "kind" in arrays else ["file"] * len(found)
             is_folder = map(places.is_folder, rows.records)
             arrays["kind"] = arrow(
