@@ -233,3 +233,43 @@ def test_a_check_of_what_a_sync_would_do(tmp_path: Path, monkeypatch: pytest.Mon
     assert {one.text for one in found if one.is_suspicious} == {
         f"suspicious: {one}_at is the same in all 4 records" for one in ("created", "modified")
     }
+
+
+FOLDER = {"id": "d", "name": "reports", "type": "folder", "size": None, "updated": TIMES[0]}
+OF_FILES = {**FIELDS, "kind": "type", "mime_type": "mime", "checksum": {"sha1": "sha1"}}
+
+
+def test_folders_are_not_asked_for_what_files_have() -> None:
+    """A type, a checksum and bytes are looked for among the files alone."""
+    made = [FOLDER, *records(type=["file"] * 4, mime=["a/b"] * 4, sha1=SHA1)]
+    assert odd(made, OF_FILES) == {}
+
+
+def test_a_page_of_folders_alone_is_no_failure(tmp_path: Path) -> None:
+    """Neither missing checksums nor missing bytes are held against it; it is said."""
+    content = {"content": {"path": "/files/{file_id}/content"}}
+    with vendor_of(lambda _: {"files": [FOLDER]}) as vendor:
+        found = list(
+            check({**config(vendor.url, OF_FILES, **content), "sink": str(tmp_path / "f")})
+        )
+    assert all(one.error is None and not one.is_suspicious for one in found)
+    assert found[-1].text == "no file is on the page: what files have cannot be checked"
+
+
+def test_a_record_that_comes_twice_is_one_file() -> None:
+    """Change feeds repeat records; two different ones of one key are told of."""
+    page = records()
+    assert odd([*page, page[0]]) == {}
+    assert odd([*page, {**page[0], "name": "other.txt"}]) == {
+        "2 records share the file_id 'f0'": ""
+    }
+
+
+def test_what_is_not_selected_is_not_looked_at() -> None:
+    """`selected: false` leaves a resource out of a sync, and of a check."""
+    with vendor_of(lambda _: {"files": records()}) as vendor:
+        made = config(vendor.url, FIELDS)
+        made["resources"].append({**made["resources"][0], "name": "other", "selected": False})
+        found = list(check(made))
+        assert len(vendor.questions) == 1
+    assert not [one for one in found if one.what == "listing other"]

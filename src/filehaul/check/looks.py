@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -15,6 +16,7 @@ from ..fields.codecs import UnfitError, checksum_codec, checksum_hex
 from ..fields.rows import snippet
 from ..guess import Columns, Guess, Markers, algorithms_by_shape, columns, hashes, markers
 from ..guess import time_codec as codec_of
+from ..json_text import dumps
 from ..paths import MISSING
 from ..redact import is_secret
 
@@ -49,6 +51,12 @@ class Looked:
     def marked(self) -> Markers:
         """Likewise."""
         return markers(self.records)
+
+    @cached_property
+    def files(self) -> list[Any]:
+        """The records that have bytes: folders have no size, type or checksum."""
+        roles = roles_of(self.resource)
+        return [record for record in self.rows.records if roles.is_file(record)]
 
     def values(self, column: str) -> list[Any]:
         """The column's values that are not null."""
@@ -114,7 +122,7 @@ def _nowhere(seen: Looked) -> Iterator[Odd]:
 
 
 def _is_nowhere(seen: Looked, source: FieldSource) -> bool:
-    return all(source.place.get(record) is MISSING for record in seen.rows.records)
+    return all(source.place.get(record) is MISSING for record in seen.files)
 
 
 def _keys(seen: Looked) -> Iterator[Odd]:
@@ -129,10 +137,13 @@ def _keys(seen: Looked) -> Iterator[Odd]:
         reject = next((one for one in seen.rows.rejects if one.record), None)
         why = f": {reject.reason}" if reject is not None else ""
         yield "file_id", f"{without} of {count} records have no usable {names}{why}", advice
-    keys = seen.rows.keys
-    twice = [key for number, key in enumerate(keys) if key in keys[:number]]
-    if twice:
-        text = f"{len(twice) + 1} records share the {names} {snippet(twice[0])!r}"
+    # One record that comes twice is one file, as change feeds have it; two of one key are not.
+    different = dict.fromkeys(
+        (key, dumps(one, sort=True)) for key, one in zip(seen.rows.keys, seen.rows.records)
+    )
+    key, times = next(iter(Counter(key for key, _ in different).most_common(1)), ("", 0))
+    if times > 1:
+        text = f"{times} records share the {names} {snippet(key)!r}"
         yield "file_id", text, advice
 
 

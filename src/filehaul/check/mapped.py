@@ -34,6 +34,9 @@ def mapped(
     yield Finding(what, said or "no usual names; every column is kept", columns=columns)
     seen = Looked(resource, rows, table, records)
     odd = f"mapped {resource.name}"
+    if not seen.files:
+        yield Finding(odd, "no file is on the page: what files have cannot be checked")
+        return
     told: set[str] = set()
     for column, text, advice in looks(seen):
         told.add(column)

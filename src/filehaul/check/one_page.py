@@ -48,7 +48,8 @@ def one_page(http: Http, config: Config, resource: Resource) -> Iterator[Finding
         yield _nothing(what, rows, page)
         return
     yield from mapped(resource, shape, rows, records)
-    if resource.content is not None:
+    roles = roles_of(resource)
+    if resource.content is not None and any(map(roles.is_file, rows.records)):
         yield from _layout(resource, rows)
         yield from first_bytes(http, config, resource, rows, page)
 

@@ -63,7 +63,8 @@ def check(
             return
     with connect(loaded, waiting=waiting) as http:
         steps = [_token(http, loaded)]
-        steps += [one_page(http, loaded, resource) for resource in loaded.resources]
+        listed = [resource for resource in loaded.resources if resource.selected]
+        steps += [one_page(http, loaded, resource) for resource in listed]
         steps += [_proposal(http, loaded, one) for one in loaded.dlt_resources if one.is_guessed]
         for finding in itertools.chain(*steps):
             yield finding

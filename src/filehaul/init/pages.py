@@ -53,7 +53,7 @@ def _instead(text: str, problem: ValueError) -> str:
     if start.startswith(("<!doctype html", "<html")):
         return " but an HTML page, as of a sign-in"
     if start.startswith("<"):
-        return " but XML"
+        return " but XML (for WebDAV: filehaul init --vendor webdav)"
     return f": {problem}"
 
 
