@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, unquote_to_bytes
 from xml.sax.saxutils import escape
 
 import pytest
@@ -21,6 +21,7 @@ from filehaul.errors import ConfigError, VendorError
 from filehaul.listing import webdav
 from filehaul.listing.walk import Walk
 from filehaul.xml_text import read_xml
+from page_vendor import Question, vendor_of
 
 OC = "http://owncloud.org/ns"
 ASKS = (
@@ -127,6 +128,16 @@ def test_every_name_survives_its_address(name: str) -> None:
     assert address.isascii()
     assert address.count("/") == 2
     assert unquote(address.rpartition("/")[2]) == name
+
+
+@given(st.text("aA0-~_.%/ 2fFeE5ü+:", max_size=20))
+def test_a_spelling_is_the_last_one(path: str) -> None:
+    """However it is written, decoding and encoding anew changes nothing any more."""
+    once = webdav.address_of(path)
+    assert once == "/" + "/".join(
+        quote(unquote_to_bytes(name), safe="") for name in once.split("/")
+    ).lstrip("/")
+    assert webdav.address_of(once) == once
 
 
 def test_refused_children_leave_a_doubt_and_vanished_ones_none() -> None:
@@ -380,3 +391,38 @@ def test_what_does_not_fit_is_refused(
     made["resources"][0]["endpoint"] = {**ENDPOINT, **endpoint}
     with pytest.raises(ConfigError, match=words):
         load_config(made, expand=False)
+
+
+def test_a_folder_at_another_host_gets_no_credentials() -> None:
+    """An address in a record is the vendor's word: it is asked, and gets nothing of ours."""
+
+    def at_home(question: Question) -> Any:
+        link = "sub" if question.path == "/top" else f"{elsewhere.url}/far"
+        return {"files": [{"type": "folder", "id": link, "link": link}]}
+
+    walk = {
+        "root": {"id": "0", "path": "/top"},
+        "url_field": "link",
+        "folder": {"path": "type", "equals": "folder"},
+    }
+    with vendor_of(lambda _: {"files": [{"type": "file", "id": "f"}]}) as elsewhere:
+        with vendor_of(at_home) as vendor:
+            made = dav_config(vendor.url, walk=walk, fields={"file_id": "id"})
+            made["client"] |= {
+                "auth": {"type": "bearer", "token": "secret"},
+                "headers": {"X-K": "k"},
+            }
+            made["resources"][0]["endpoint"] = {
+                "data_selector": "files",
+                "paginator": "single_page",
+            }
+            read = load_config(made, expand=False)
+            with connect(read) as http:
+                found = Walk(read.resources[0], read.client, http)
+                assert [record["id"] for page in found for record in page.records][-1] == "f"
+                assert found.doubt is None
+        assert [one.path for one in vendor.questions] == ["/top", "/sub"]
+        assert all(one.headers["authorization"] == "Bearer secret" for one in vendor.questions)
+        [far] = elsewhere.questions
+        assert far.path == "/far"
+        assert not {"authorization", "x-k", "cookie"} & set(far.headers)

@@ -7,22 +7,24 @@ is bounded by who reads the answer. Names are (namespace, local name).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from xml.parsers import expat
 
 _DEEPEST = 64  # levels of nesting
 _BETWEEN = " "  # a URI has none
 
 
-@dataclass(slots=True)
 class Element:
     """One element. ``text``: its own, what stands between its children included."""
 
-    namespace: str
-    name: str
-    children: list[Element] = field(default_factory=list)
-    text: str = ""
+    __slots__ = ("children", "name", "namespace", "text")
+
+    def __init__(self, namespace: str, name: str) -> None:
+        self.namespace = namespace
+        self.name = name
+        self.children: list[Element] = []
+        self.text = ""
 
     def all(self, namespace: str, name: str) -> Iterator[Element]:
         """The children of this name."""
@@ -45,15 +47,21 @@ class Document:
     prefixes: dict[str, str]
 
 
-def read_xml(text: bytes) -> Document:
-    """The document. ValueError, with what is wrong: it is not XML, or not such as is taken here."""
-    return _Reader().read(text)
+def read_xml(text: bytes, each: Callable[[Element], None] | None = None) -> Document:
+    """The document. ValueError, with what is wrong: it is not XML, or not such as is taken here.
+
+    ``each`` gets the root's children one after the other, which are then let go: of a long answer
+    no more than one is in memory.
+    """
+    return _Reader(each).read(text)
 
 
 class _Reader:
-    def __init__(self) -> None:
+    def __init__(self, each: Callable[[Element], None] | None) -> None:
+        self.each = each
         self.open: list[Element] = []
         self.root: Element | None = None
+        self._split: dict[str, tuple[str, str]] = {}
         self.prefixes: dict[str, str] = {}
 
     def read(self, text: bytes) -> Document:
@@ -82,8 +90,11 @@ class _Reader:
     def _begin(self, name: str, _attributes: dict[str, str]) -> None:
         if len(self.open) >= _DEEPEST:
             raise ValueError(f"XML nested deeper than {_DEEPEST} levels")
-        namespace, _, local = name.rpartition(_BETWEEN)
-        element = Element(namespace, local)
+        split = self._split.get(name)
+        if split is None:
+            namespace, _, local = name.rpartition(_BETWEEN)
+            split = self._split[name] = (namespace, local)
+        element = Element(*split)
         if self.open:
             self.open[-1].children.append(element)
         else:
@@ -91,7 +102,10 @@ class _Reader:
         self.open.append(element)
 
     def _end(self, _: str) -> None:
-        self.open.pop()
+        element = self.open.pop()
+        if self.each is not None and len(self.open) == 1:
+            self.open[0].children.clear()
+            self.each(element)
 
     def _characters(self, text: str) -> None:
         self.open[-1].text += text

@@ -34,6 +34,12 @@ HEADERS = {"Accept": "application/xml, text/xml", "Depth": "1"}
 
 _STATUS = re.compile(r"\s*HTTP/\S+\s+(\d{3})\b")
 _ORIGIN = re.compile(r"https?://[^/]*", re.IGNORECASE)
+# An address that is spelt as we do it: an unreserved character is never encoded, any other always.
+_CANONICAL = re.compile(
+    r"(?!//)/(?:[A-Za-z0-9_.~/-]+"
+    r"|%(?!2[DE]|3\d|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])[0-9A-F]{2})*\Z",
+    re.ASCII,
+)
 _OK, _GONE = HTTPStatus.OK, frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 _YES = frozenset({"1", "true"})
 
@@ -44,10 +50,11 @@ def decode(body: bytes, url: str, prefixes: Mapping[str, str]) -> Decoded:
     ``url``: of the folder, as it answered. ``prefixes``: by the namespace that they stand for.
     ValueError: what the answer is instead.
     """
-    root = read_xml(body).root
+    folder = _Folder(url, prefixes)
+    root = read_xml(body, folder.take).root
     if (root.namespace, root.name) != (DAV, "multistatus"):
         raise ValueError(f"XML, but no multistatus of WebDAV: its element is {root.name[:60]!r}")
-    return _Folder(url, prefixes).read(root)
+    return folder.decoded()
 
 
 def prefixes_of(body: str) -> dict[str, str]:
@@ -64,6 +71,8 @@ def address_of(href: str) -> str:
     parts of the name: a server that means them so has forgotten to encode them.
     """
     path = _ORIGIN.sub("", href.strip(), count=1)
+    if _CANONICAL.match(path):
+        return path
     segments = [quote(unquote_to_bytes(segment), safe="") for segment in path.split("/")]
     return "/" + "/".join(segments).lstrip("/")
 
@@ -75,14 +84,20 @@ class _Folder:
         self.own = address_of(urlsplit(url).path).rstrip("/")
         self.prefixes = prefixes
         self.records: list[dict[str, Any]] = []
-        self.is_there = False
+        self.is_there = self.is_file = False
         self.refused: list[str] = []
         self.strangers: list[str] = []
 
-    def read(self, root: Element) -> Decoded:
-        for response in root.all(DAV, "response"):
+    def take(self, response: Element) -> None:
+        """One response."""
+        if (response.namespace, response.name) == (DAV, "response"):
             for href in response.all(DAV, "href"):
                 self._take(address_of(href.text), response)
+
+    def decoded(self) -> Decoded:
+        """What they come to. ValueError: not to the content of this folder."""
+        if self.is_file:
+            raise ValueError("about a file; a folder was asked for")
         if not self.is_there and not self.records:
             raise ValueError(self._nothing())
         return Decoded({"responses": self.records}, self._doubt())
@@ -105,14 +120,13 @@ class _Folder:
             self.refused.append(f"the folder itself: {_words(status)}")
             return
         self.is_there = True
-        if not _is_folder(self._props(response), "/"):
-            raise ValueError("about a file; a folder was asked for")
+        self.is_file = not _is_folder(self._props(response), "/")
 
     def _record(self, href: str, name: str, response: Element) -> dict[str, Any]:
         props = self._props(response)
         return {
             "href": href,
-            "name": unquote(name, errors="replace"),
+            "name": unquote(name, errors="replace") if "%" in name else name,
             "kind": "folder" if _is_folder(props, href) else "file",
             "props": props,
         }
