@@ -125,6 +125,22 @@ def quick() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def rows() -> Iterator[Callable[[], dict[str, dict[str, Any]]]]:
+    """Syncs load into memory. Gives the catalogue of resource ``files`` by the last known path of
+    each row; of what is gone with a + before it.
+    """
+    tables = Tables()
+
+    def by_path() -> dict[str, dict[str, Any]]:
+        return {
+            ("+" if row["deleted_at"] else "") + row["path"]: row for row in tables.rows["files"]
+        }
+
+    with in_place_of_the_destination(tables):
+        yield by_path
+
+
 @pytest.fixture(scope="module")
 def any_vendor() -> Any:
     """One vendor for many examples; ``SHARED[0]`` answers."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,30 +20,11 @@ from filehaul.testing.conformance import Proof, proofs
 from filehaul.testing.conformance.trial import trial
 from filehaul.testing.plays.dropbox.told import content_hash
 from hauling import haul, numbers, receipt_of, sink_files
-from memory_destination import Tables, in_place_of_the_destination
 
 Row = dict[str, Any]
 Rows = Callable[[], dict[str, Row]]
 LIST, MORE = "/2/files/list_folder", "/2/files/list_folder/continue"
-
-
-@pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def rows() -> Iterator[Rows]:
-    """The catalogue, by the last known path of each row; of what is gone with a + before it."""
-    tables = Tables()
-
-    def by_path() -> dict[str, Row]:
-        return {
-            ("+" if row["deleted_at"] else "") + row["path"]: row for row in tables.rows["files"]
-        }
-
-    with in_place_of_the_destination(tables):
-        yield by_path
+pytestmark = pytest.mark.usefixtures("own_folder", "rows")
 
 
 @pytest.fixture

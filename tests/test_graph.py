@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,30 +17,11 @@ from filehaul.cli.verbs import app
 from filehaul.testing import Account, FakeVendor, Fault
 from graphs import config_of, new_account, playing
 from hauling import haul, ledger_rows, numbers, receipt_of, sink_files
-from memory_destination import Tables, in_place_of_the_destination
 
-Row = dict[str, Any]
+Rows = Callable[[], dict[str, dict[str, Any]]]
 IN_MEMORY = pytest.mark.usefixtures("rows")
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-
-
-@pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def rows() -> Iterator[Callable[[], dict[str, Row]]]:
-    """The catalogue, by the last known path of each row; of what is gone with a + before it."""
-    tables = Tables()
-
-    def by_path() -> dict[str, Row]:
-        return {
-            ("+" if row["deleted_at"] else "") + row["path"]: row for row in tables.rows["files"]
-        }
-
-    with in_place_of_the_destination(tables):
-        yield by_path
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 @pytest.fixture
@@ -60,7 +41,7 @@ def asked(vendor: FakeVendor, part: str) -> list[Any]:
     return [one for one in vendor.requests if part in one.path]
 
 
-def test_the_first_sync(account: Account, rows: Callable[[], dict[str, Row]]) -> None:
+def test_the_first_sync(account: Account, rows: Rows) -> None:
     """All kinds are rows, with paths from parents; the bytes of files come from a host that gets
     no Authorization, each verified by its QuickXorHash.
     """
@@ -104,7 +85,7 @@ def test_no_signed_address_stays(account: Account, tmp_path: Path) -> None:
     assert found == []
 
 
-def test_the_next_syncs_ask_the_feed(account: Account, rows: Callable[[], dict[str, Row]]) -> None:
+def test_the_next_syncs_ask_the_feed(account: Account, rows: Rows) -> None:
     """One request where nothing happened; then what is told, of what is gone without its name."""
     with playing(account) as vendor:
         config = config_of(vendor)
@@ -125,7 +106,7 @@ def test_the_next_syncs_ask_the_feed(account: Account, rows: Callable[[], dict[s
 
 @pytest.mark.parametrize("repeats", [False, True])
 def test_a_renamed_folder_takes_its_files_along(
-    repeats: bool, account: Account, rows: Callable[[], dict[str, Row]]
+    repeats: bool, account: Account, rows: Rows
 ) -> None:
     """The feed tells of the folder alone: its files' rows and bytes follow, none is fetched again,
     and the token goes on.
@@ -161,7 +142,7 @@ def test_a_change_below_a_folder_is_no_move(account: Account) -> None:
     assert "token" in feed.query
 
 
-def test_gone(account: Account, rows: Callable[[], dict[str, Row]]) -> None:
+def test_gone(account: Account, rows: Rows) -> None:
     """410: everything is listed anew; what is missing then is a tombstone, and by nothing that the
     expired feed could have told.
     """
@@ -190,7 +171,7 @@ def lying(account: Account) -> None:
     account.put_file("Report.docx", b"PK rewritten", mime_type=DOCX, extra=facet)
 
 
-def test_a_notebook(account: Account, rows: Callable[[], dict[str, Row]]) -> None:
+def test_a_notebook(account: Account, rows: Rows) -> None:
     """A package has no bytes and is no folder; what is in it is there, below its name."""
     package = {"folder": ..., "package": {"type": "oneNote"}}
     book = account.put_folder("Reports/Work", extra=package)
@@ -241,7 +222,7 @@ def test_malware(account: Account) -> None:
     assert "HTML" in receipt_of(html)["error"]
 
 
-def test_an_archived_site(account: Account, rows: Callable[[], dict[str, Row]]) -> None:
+def test_an_archived_site(account: Account, rows: Rows) -> None:
     """423 stands at once, with Graph's words; nothing that was there is taken for gone."""
     with playing(account) as vendor:
         config = config_of(vendor, "sharepoint")
