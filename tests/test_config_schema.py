@@ -27,6 +27,12 @@ def test_it_is_a_schema():
     assert SCHEMA["$schema"] == Draft202012Validator.META_SCHEMA["$id"]
 
 
+def signing_in(**block: Any) -> dict[str, Any]:
+    """A config with this ``auth``."""
+    token_url = {"token_url": "https://x.example/token", "client_id": "i"}
+    return spoilt("client.auth", {**token_url, **block})
+
+
 RIGHT = {
     "seed 000": seed("000"),
     "seed 001": seed("001"),
@@ -44,6 +50,19 @@ RIGHT = {
     "secrets": spoilt("client.auth.client_secret", {"secret": "acme.client_secret"}),
     "a number by reference": spoilt("client.limits.concurrency", "${N}"),
     "token alone": spoilt("client.auth", {"token": "${T}"}),
+    "a key for a secret": signing_in(type="oauth2", key="app.pem"),
+    "an assertion": signing_in(type="oauth2_jwt_bearer", key={"text": "${K}"}, client_id=None),
+    "a refresh token": signing_in(type="oauth2_refresh_token", refresh_token="${R}"),
+    "a browser": signing_in(
+        type="oauth2_authorization_code",
+        authorization_url="https://x.example/auth",
+        redirect_uri="http://localhost:8400",
+        account={"path": "/me", "field": "login"},
+        store="keyring",
+    ),
+    "a device": signing_in(
+        type="oauth2_device_code", device_authorization_url="https://x.example/device"
+    ),
     "api key": spoilt("client.auth", {"type": "api_key", "name": "X", "api_key": "y"}),
     "basic": spoilt("client.auth", {"type": "http_basic", "username": "u", "password": "p"}),
     "names alone": config(resources=["files", {"name": "memos", "endpoint": "/memos"}]),
@@ -103,7 +122,7 @@ RIGHT = {
 @pytest.mark.parametrize("name", RIGHT)
 def test_what_is_right_is_taken(name, monkeypatch):
     """Every form that load_config takes, the schema takes too."""
-    for variable in ("CLIENT_ID", "CLIENT_SECRET", "T"):
+    for variable in ("CLIENT_ID", "CLIENT_SECRET", "K", "R", "T"):
         monkeypatch.setenv(variable, "x")
     monkeypatch.setenv("N", "3")
     errors = [f"{list(e.path)}: {e.message}" for e in VALIDATOR.iter_errors(RIGHT[name])]
@@ -126,6 +145,11 @@ def test_what_is_right_is_taken(name, monkeypatch):
         ("client.auth.token_url", ...),
         ("client.auth.access_token_url", "https://second"),
         ("client.auth.type", "oauth3"),
+        ("client.auth.key", 5),
+        ("client.auth.key", {"fil": "x"}),
+        ("client.auth.token_endpoint_auth_method", "client_secret"),
+        ("client.auth", {"type": "oauth2", "token_url": "https://x", "client_id": "i"}),
+        ("client.auth", {"type": "oauth2_device_code", "token_url": "https://x", "client_id": "i"}),
         ("client.retry.max_retries", 99),
         ("client.retry.max_retries", "many"),
         ("client.retry.statuses", [42]),

@@ -210,6 +210,7 @@ def test_a_pasted_address(server):
     assert told[0] == "open this address in a browser:"
     assert told[1].startswith(f"{server.url}/authorize?")
     assert "paste" in told[2]
+    assert [line[:20] for line in told[3:]] == ["that is not where th"] * 2
 
 
 def test_no_terminal_to_paste_into(server):
@@ -336,6 +337,8 @@ def test_status_says_who_is_signed_in(server):
     account = {"path": f"{server.url}/v1/me", "field": "user.mail", "method": "POST"}
     login(config_of(server, account=account), person=person(Browser()))
     assert [one.method for one in server.asked if one.target == "/v1/me"] == ["POST"]
+    checked = CliRunner().invoke(app, ["check", "acme.yaml"]).stdout
+    assert "oauth2_authorization_code: a token was obtained for ann@example.com" in checked
     found = status("acme.yaml")["login"]
     assert found["account"] == "ann@example.com"
     assert found["renews"] is True

@@ -8,12 +8,16 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import keyring
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from keyring.backend import KeyringBackend
 from typer.testing import CliRunner
 
@@ -496,3 +500,59 @@ def test_transfers_go_on_while_the_lock_is_waited_for(fake_vendor):
         [result] = http.run(requests(), 2)
     assert result.error is None
     assert sum(waits) == size
+
+
+STEPS = (
+    "run",
+    "later",
+    "much later",
+    "vendor forgets",
+    "new seed",
+    "killed",
+    "other client",
+    "out",
+)
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.lists(st.sampled_from(STEPS), min_size=6, max_size=12))
+def test_no_refresh_token_ever_comes_twice(steps):
+    """Runs, ended tokens, new seeds, kills before the rename, another client of the same name, and
+    sign-outs in any order: each refresh token is sent once, and every run with a live seed works.
+    """
+    with TemporaryDirectory() as folder, FakeVendor(client_secret="") as vendor:
+        clock, seeds = FakeClock(), {"one": vendor.grants.refresh_token()}
+        here = Path(folder)
+
+        def run(client: str = "one") -> None:
+            config = config_of(vendor, seeds[client])
+            if client != "one":
+                config["client"]["auth"]["token_url"] += "?other"
+            loaded = replace(load_config(config), folder=here)
+            with connect(loaded, clock) as http:
+                assert http.send(Request(loaded.client.base_url + FILES)).status == 200
+
+        for step in steps:
+            if step == "later":
+                clock.now += 3000
+            elif step == "much later":
+                clock.now += 90_000
+            elif step == "vendor forgets":
+                vendor.expire_tokens()
+            elif step == "new seed":
+                seeds["one"] = vendor.grants.refresh_token()
+            elif step == "other client":
+                seeds.setdefault("other", vendor.grants.refresh_token())
+                run("other")
+            elif step == "killed":
+                run()
+                store = here / KEPT
+                store.rename(store.with_suffix(".new"))
+            elif step == "out":
+                (here / KEPT).unlink(missing_ok=True)
+                (here / KEPT).with_suffix(".new").unlink(missing_ok=True)
+                seeds = {name: vendor.grants.refresh_token() for name in seeds}
+            run()
+        sent = [one.form["refresh_token"] for one in vendor.requests if "oauth" in one.path]
+        assert len(sent) == len(set(sent))
+        assert vendor.grants.refreshed == len(sent)

@@ -16,6 +16,8 @@ from ..json_text import loads
 from ..listing import request
 from ..load import examined
 from ..pagination import Ask
+from ..redact import redact
+from ..signing_in.standing import standing
 from ..sink import Bucket, sink_of
 from .finding import Finding, failed
 from .one_page import one_page
@@ -89,6 +91,9 @@ def _token(http: Http, config: Config) -> Iterator[Finding]:
         yield failed("credentials", problem)
         return
     got = "a token was obtained" if block.type.startswith("oauth2") else "taken from the config"
+    signed_in = standing(config)
+    if signed_in is not None and signed_in.account is not None:
+        got += f" for {redact(signed_in.account)}"
     yield Finding("credentials", f"{block.type}: {got}")
 
 

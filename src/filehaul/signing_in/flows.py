@@ -59,7 +59,7 @@ def with_browser(block: KeptAuth, endpoint: Endpoint, send: Send, person: Person
         person.tell(address)
         if person.typed is not None:
             person.tell("is it on another machine? paste the address that it ends at, and Enter")
-        code = redirect.code(state, person.seconds, person.typed)
+        code = redirect.code(state, person.seconds, person.typed, person.tell)
         conceal(code, passing=True)
         form = {
             "grant_type": "authorization_code",

@@ -8,7 +8,7 @@ import os
 import selectors
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from urllib.parse import parse_qsl, urlsplit
@@ -17,6 +17,7 @@ from ..errors import ConfigError, CredentialsError, TemporaryError
 from ..redact import excerpt
 
 _MOST = 32 * 1024  # bytes of a request's head, or of a pasted address
+_NOT_IT = "that is not where this sign-in ends: the address has state=… and code=… in it"
 _PAGE = (
     "<!DOCTYPE html><html><head><meta charset='utf-8'><title>filehaul</title></head>"
     "<body><p>{}</p></body></html>"
@@ -68,12 +69,19 @@ class Redirect:
     ) -> None:
         self._listening.close()
 
-    def code(self, state: str, seconds: float, typed: int | None = None) -> str:
+    def code(
+        self,
+        state: str,
+        seconds: float,
+        typed: int | None = None,
+        tell: Callable[[str], None] = lambda _line: None,
+    ) -> str:
         """The authorization code that comes back with this ``state``.
 
         ``typed``: a descriptor from which a line may come too: the address that a browser on
-        another machine was sent to. Raises CredentialsError where the vendor or its user refused,
-        TemporaryError where nobody came for so many ``seconds``.
+        another machine was sent to; ``tell`` says where it is not that. Raises CredentialsError
+        where the vendor or its user refused, TemporaryError where nobody came for so many
+        ``seconds``.
         """
         self._state = state
         until = time.monotonic() + seconds
@@ -87,6 +95,8 @@ class Redirect:
                         for answer in self._hear(waiting, key):
                             if self._is_ours(answer):
                                 return _code(answer)
+                            if key.fd == typed:
+                                tell(_NOT_IT)
             finally:
                 for key in list(waiting.get_map().values()):
                     if isinstance(key.data, _Caller):
@@ -163,7 +173,7 @@ def _typed(waiting: selectors.BaseSelector, key: selectors.SelectorKey) -> list[
     else:
         waiting.unregister(key.fd)
         lines.append(rest)
-    return [_parameters(line.decode("utf-8", "replace").strip()) for line in lines]
+    return [_parameters(line.decode("utf-8", "replace").strip()) for line in lines if line.strip()]
 
 
 def _parameters(address: str) -> dict[str, str]:
