@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -37,7 +37,7 @@ CREATE TABLE records (
 );
 CREATE TABLE pages (page INTEGER PRIMARY KEY, url TEXT NOT NULL);
 CREATE TABLE folders (folder_id TEXT PRIMARY KEY, parent_id TEXT, name TEXT) WITHOUT ROWID;
-CREATE TABLE roots (folder_id TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE gone (folder_id TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 _BATCH = 1000
 _KEPT = 20_000  # folders whose path is remembered: a few megabytes
@@ -167,7 +167,7 @@ class Tree:
             if page.deleted:
                 yield page
                 if not self.is_full:
-                    self._gone(page.deleted)
+                    self._gone(page.deleted, waiting)
             waiting.add(page, [self._told(record, waiting) for record in page.records])
             if not self.is_full:
                 for folder in waiting.told():
@@ -193,9 +193,13 @@ class Tree:
 
     # -- folders that are elsewhere --------------------------------------------------------
 
-    def _gone(self, deletions: Iterable[Deletion]) -> None:
+    def _gone(self, deletions: Iterable[Deletion], waiting: _Waiting) -> None:
+        """What is gone may come back, with all that is in it, and nobody says what was a folder."""
         for one in deletions:
-            folder_id = str(one.ids[self._id_column]) if one.ids else ""
+            if not one.ids:
+                continue
+            folder_id = str(one.ids[self._id_column])
+            waiting.note_gone(folder_id)
             known = None if self.known is None else self.known.get(folder_id)
             if known is not None and known.name is not None:
                 self.moved = self.moved or redact(folder_id)
@@ -270,6 +274,10 @@ class _Waiting:
         """A folder was told of."""
         self._fresh.append(folder)
 
+    def note_gone(self, folder_id: str) -> None:
+        """Something was told to be gone; that stays, also when all begins anew."""
+        self.db.execute("INSERT OR IGNORE INTO gone VALUES (?)", (folder_id,))
+
     def told(self) -> list[TreeFolder]:
         """The folders of the page that came last."""
         return self._last
@@ -294,12 +302,13 @@ class _Waiting:
         return None if row is None else TreeFolder(*row)
 
     def folders(self, unknown: set[str]) -> Iterator[TreeFolder]:
-        """All of them, the roots (their name is empty), and those that were only named."""
+        """All of them, the roots (their name is empty), and those that were only named, or went."""
         for row in self.db.execute("SELECT * FROM folders"):
             yield TreeFolder(*row)
         for folder_id in self.roots:
             yield TreeFolder(folder_id, None, "")
-        for folder_id in unknown:
+        gone = self.db.execute("SELECT folder_id FROM gone")
+        for folder_id in chain(unknown, (row[0] for row in gone)):
             if self.get(folder_id) is None:
                 yield TreeFolder(folder_id, None, None)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from filehaul.testing.conformance import changing, listing, transferring
+from filehaul.testing.conformance import changing, histories, listing, transferring
 from filehaul.testing.conformance.case import Case
 from filehaul.testing.conformance.needs import Needs
 from filehaul.testing.conformance.trial import Trial, trial
@@ -35,7 +35,7 @@ class Proof:
 
 def _all() -> Mapping[Proof, Needs]:
     found: dict[Proof, Needs] = {}
-    for room in (listing, changing, transferring):
+    for room in (listing, changing, histories, transferring):
         for prove, needs in room.PROOFS.items():
             found[Proof(prove.__name__, prove)] = needs
     return found

@@ -111,7 +111,7 @@ class Trial:
         return report
 
     def _has_doubts(self) -> bool:
-        live = {row["file_id"] for row in self.rows() if row["kind"] != "folder"}
+        live = {row["file_id"] for row in self.rows()}
         return not live <= {self.file_id(node) for node in self.account if self.is_listed(node)}
 
     # What came of it -----------------------------------------------------------------------------
