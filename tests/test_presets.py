@@ -204,6 +204,7 @@ def test_a_preset_may_name_the_environment(monkeypatch: pytest.MonkeyPatch) -> N
     auth = {"client_secret": "b"}
     problem = refused(vendor=vendor, client={"auth": auth})
     assert problem.message == "the environment variable ACME_ID is not set"
+    assert problem.where == "client.auth.client_id of the preset './team.yaml'"
 
 
 @pytest.mark.parametrize(
@@ -254,6 +255,16 @@ def test_errors_say_whose_key_is_meant(own: dict[str, Any], where: str, message:
     assert problem.message.startswith(message)
 
 
+def test_errors_over_a_preset_tell_the_way_out() -> None:
+    """A key of the preset's that is in the way goes by null; a parameter has its place."""
+    both = refused(resources=[{"name": "files", "content": {"url_field": "x"}}])
+    assert both.hint.endswith("; a key of the preset's goes by null")
+    assert read(resources=[{"name": "files", "content": {"url_field": "x", "path": None}}])
+    stray = refused(tenant="blue")
+    assert stray.message == "unknown key 'tenant'"
+    assert stray.hint == "it is a parameter: vendor: {name: ./acme-preset.yaml, tenant: …}"
+
+
 def test_presets_are_checked_too() -> None:
     """A name that is none, a path to nothing, a misspelt head and a stray key say what to do."""
     assert "did you mean 'box'?" in refused(vendor="bxo").hint
@@ -267,8 +278,15 @@ def test_presets_are_checked_too() -> None:
     assert refused(vendor="./other.yaml").message == "a preset has no key 'sinc'"
     Path("other.yaml").write_text("client: {base_url: https://<<x>>.example.com}\n")
     assert refused(vendor="./other.yaml").message == "<<x>> names no parameter"
-    Path("other.yaml").write_text("preset: {parameters: {name: {about: x}}}\n")
-    assert "'name'" in refused(vendor="./other.yaml").message
+    for parameters, told in (
+        ("name: {about: x}", "'name'"),
+        ('a: {about: x, pattern: "["}', "no regular expression"),
+        ("a: {about: x, implies: {b: 1}}", "'b', which is no parameter"),
+    ):
+        Path("other.yaml").write_text(f"preset: {{parameters: {{{parameters}}}}}\n")
+        assert told in refused(vendor="./other.yaml").message
+    Path("other.yaml").write_text("resources: {name: files}\n")
+    assert refused(vendor="./other.yaml").message == "must be a list"
 
 
 def test_the_preset_of_the_docs_is_one() -> None:

@@ -58,8 +58,9 @@ class Described:
     @property
     def sign_ins(self) -> tuple[str, ...]:
         """The types of ``client.auth``; the first is the preset's own choice."""
-        auth = (self.preset.blocks.get("client") or {}).get("auth") or []
-        return tuple(one["type"] for one in (auth if isinstance(auth, list) else [auth]))
+        auth = _block(self.preset.blocks.get("client")).get("auth")
+        ways = auth if isinstance(auth, list) else [auth]
+        return tuple(str(one.get("type", "bearer")) for one in ways if isinstance(one, dict))
 
     @property
     def listings(self) -> tuple[str, ...]:
@@ -77,7 +78,7 @@ class Described:
         return _unique(
             algorithm
             for one in self.resources
-            for algorithm in (one.get("fields") or {}).get("checksum") or ()
+            for algorithm in _block(_block(one.get("fields")).get("checksum"))
         )
 
     @property
@@ -85,9 +86,10 @@ class Described:
         """Native documents: their MIME type, and what they become."""
         found = []
         for one in self.resources:
-            export = (one.get("content") or {}).get("export") or {}
-            for given, target in (export.get("by_mime") or {}).items():
-                found.append((given, target if isinstance(target, str) else target["extension"]))
+            export = _block(_block(one.get("content")).get("export"))
+            for given, target in _block(export.get("by_mime")).items():
+                become = _block(target).get("extension", target)
+                found.append((str(given), str(become)))
         return tuple(found)
 
     @property
@@ -236,8 +238,13 @@ def table(presets: list[Described]) -> list[str]:
 def _listing(resource: dict[str, Any]) -> str:
     if resource.get("walk"):
         return "walk"
-    start = (resource.get("changes") or {}).get("start") or {}
+    start = _block(_block(resource.get("changes")).get("start"))
     return "delta" if start.get("from") == "listing" else "flat"
+
+
+def _block(value: Any) -> dict[str, Any]:
+    """A block of a preset that nobody has checked: empty where it is none."""
+    return value if isinstance(value, dict) else {}
 
 
 def _unique(values: Any) -> tuple[str, ...]:

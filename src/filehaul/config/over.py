@@ -27,6 +27,7 @@ from .secrets import References
 
 _IN_TEXT = re.compile(r"<<([A-Za-z_][A-Za-z0-9_]*)>>")
 _STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
+_UNKNOWN = re.compile(r"unknown key '(\w+)'")
 _GONE: Any = object()
 # Two spellings of one key: the config's must not meet the other one of the preset.
 _TWINS = {"access_token_url": "token_url", "access_token_request_data": "extra"}
@@ -51,6 +52,7 @@ class Over:
             if key == "resources":
                 merged = self._resources(theirs or [], ours, put_in)
             else:
+                theirs = self._to_keep(theirs, ours)
                 merged = _merged(_GONE if theirs is None else theirs, ours, put_in, key)
             if merged is not _GONE and merged is not None:
                 self.raw[key] = merged
@@ -59,16 +61,13 @@ class Over:
         if ours is not None and not isinstance(ours, (list, tuple)):
             return ours
         given = [_long_form(one) for one in ours or ()]
-        by_name = {one.get("name"): number for number, one in enumerate(given) if _is_block(one)}
+        by_name = {_name_of(one): number for number, one in enumerate(given)}
         result, taken = [], set()
         for number, one in enumerate(theirs):
-            mine = by_name.get(one.get("name") if isinstance(one, dict) else one)
-            place = f"resources[{number}]"
-            over = None if mine is None else given[mine]
             block = _long_form(one)
-            if self._is_catalogue_alone(block, over):
-                block = {key: value for key, value in block.items() if key != "content"}
-            result.append(_merged(block, over, put_in, place))
+            mine = by_name.get(_name_of(block)) if _name_of(block) is not None else None
+            over = None if mine is None else given[mine]
+            result.append(_merged(self._to_keep(block, over), over, put_in, f"resources[{number}]"))
             self._numbers.append(mine)
             taken.add(mine)
         for number, one in enumerate(given):
@@ -77,24 +76,34 @@ class Over:
                 self._numbers.append(number)
         return result
 
-    def _is_catalogue_alone(self, block: Any, over: Any) -> bool:
-        """Whether the preset's content has nowhere to go, and the config does not insist."""
+    def _to_keep(self, block: Any, over: Any) -> Any:
+        """A block of the preset's; without its content where that has nowhere to go, and the config
+        does not insist.
+        """
         if self.own.get("sink") is not None or not _is_block(block):
-            return False
-        return not (_is_block(over) and over.get("content"))
+            return block
+        if _is_block(over) and over.get("content"):
+            return block
+        return {key: value for key, value in block.items() if key != "content"}
 
     def told(self, problem: ConfigError) -> ConfigError:
         """The same error, with its place where it really stands: in the config or the preset."""
-        end = f" in {self.source}"
+        end, hint = f" in {self.source}", problem.hint
         if not problem.where.endswith(end):
             return problem
+        unknown = _UNKNOWN.fullmatch(problem.message)
         place = problem.where.removesuffix(end)
         steps, rest = _steps(place)
-        if not steps or steps[0] not in BLOCKS:
-            where = f"{problem.where}, over {self.preset.called}" if " " in place else problem.where
-        else:
+        if steps and steps[0] in BLOCKS:
             where = self._where(steps, rest)
-        return type(problem)(problem.message, where=where, hint=problem.hint)
+            if where.endswith(f", over {self.preset.called}"):
+                hint += "; a key of the preset's goes by null"
+        elif unknown and unknown[1] in self.preset.head.parameters:
+            where = problem.where
+            hint = f"it is a parameter: vendor: {{name: {self.preset.name}, {unknown[1]}: …}}"
+        else:
+            where = f"{problem.where}, over {self.preset.called}" if " " in place else problem.where
+        return type(problem)(problem.message, where=where, hint=hint)
 
     def _where(self, steps: list[str | int], rest: str) -> str:
         mine = self._mine(steps)
@@ -148,7 +157,7 @@ def put_over(
         if name not in values:
             raise ConfigError(
                 f"<<{name}>> names no parameter",
-                where=f"{place} of {preset.called}",
+                where=f"{place} in {source}",
                 hint="the preset's head names them: preset.parameters",
             )
         if values[name] is None and known[name].is_required:
@@ -156,7 +165,11 @@ def put_over(
         return values[name]
 
     def put_in(value: Any, place: str) -> Any:
-        return _put_in(value, place, value_of, references)
+        try:
+            return _put_in(value, place, value_of, references)
+        except ConfigError as problem:
+            where = problem.where.replace(f" in {source}", f" of {preset.called}")
+            raise type(problem)(problem.message, where=where, hint=problem.hint) from None
 
     over = Over(own, preset, put_in, source)
     refuse_missing(preset, missing, source)
@@ -164,14 +177,21 @@ def put_over(
 
 
 def _with_one_sign_in(theirs: Any, ours: Any) -> Any:
-    """The preset's client with that of its sign-ins that the config's ``type`` names, else the
-    first."""
+    """The preset's client with that of its sign-ins that the config's ``type`` names, else its
+    first.
+    """
     ways = theirs.get("auth") if _is_block(theirs) else None
     if not isinstance(ways, list) or not ways:
         return theirs
     own = ours.get("auth") if _is_block(ours) else None
     chosen = [way for way in ways if _is_block(own) and _are_of_one_kind(way, own)]
     return {**theirs, "auth": (chosen or ways)[0]}
+
+
+def _name_of(resource: Any) -> str | None:
+    """A resource's name, if it has one; of a dlt resource none counts."""
+    name = resource.get("name") if _is_block(resource) else None
+    return name if isinstance(name, str) else None
 
 
 def _long_form(resource: Any) -> Any:

@@ -23,6 +23,7 @@ BLOCKS = ("client", "resource_defaults", "resources")
 """The keys of a config that a preset may have."""
 HEAD = "preset"
 _PARAMETER = re.compile(r"[a-z][a-z0-9_]*\Z")
+_FORM = "docs/vendors.md has an example"
 _LISTED = "filehaul vendors lists the bundled ones; one of your own is a path: vendor: ./acme.yaml"
 
 Value = str | int | float | bool | None
@@ -42,6 +43,15 @@ class Parameter(Model):
         default_factory=dict,
         description="where this one is given: the values of other parameters that are not",
     )
+
+    @field_validator("pattern")
+    @classmethod
+    def _readable(cls, value: str | None) -> str | None:
+        try:
+            re.compile(value or "")
+        except re.error as problem:
+            raise ValueError(f"is no regular expression: {problem}") from None
+        return value
 
     @property
     def is_required(self) -> bool:
@@ -118,6 +128,10 @@ class Head(Model):
                     raise ValueError(f"{name} implies {other!r}, which is no parameter")
             if name == "name" or not _PARAMETER.match(name):
                 raise ValueError(f"{name!r}: small letters, digits and _, and not 'name'")
+        for name, one in value.items():
+            for implied in one.implies:
+                if implied not in value:
+                    raise ValueError(f"{name!r} implies {implied!r}, which is no parameter")
         return value
 
 
@@ -162,6 +176,14 @@ def read_preset(name: str, folder: Path, source: str) -> Preset:
         from .explain import explain
 
         raise explain(problem, called, given, HEAD) from None
+    for key, kind in (("client", dict), ("resource_defaults", dict), ("resources", list)):
+        if not isinstance(raw.get(key), (kind, type(None))):
+            what = "a list" if kind is list else "a mapping of keys"
+            raise ConfigError(f"must be {what}", where=f"{key} in {called}", hint=_FORM)
+    for number, one in enumerate(raw.get("resources") or ()):
+        if not isinstance(one, dict):
+            where = f"resources[{number}] in {called}"
+            raise ConfigError("must be a mapping of keys", where=where, hint=_FORM)
     return Preset(name, head, raw, path)
 
 
