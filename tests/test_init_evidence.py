@@ -124,6 +124,9 @@ RECORDS = [file(n) for n in range(3)]
         ({"count": 3, "has_more": True}, "", {"total_path": None, "has_more_path": "has_more"},
          False),
         ({}, "?page=1&per_page=3", {"type": "page_number", "base_page": 1}, False),
+        ({}, "?per_page=3", {"type": "page_number", "page_param": "page"}, False),
+        ({}, "?count=3", {"type": "offset", "limit": 3, "limit_param": "count"}, False),
+        ({}, "?count=9", {"type": "single_page"}, False),
         ({}, "", {"type": "single_page"}, False),
     ],
 )  # fmt: skip
@@ -208,6 +211,26 @@ def test_columns(values: dict[str, Any], found: tuple[str, str, str]) -> None:
 def test_values_that_do_not_fit_are_not_mapped(values: dict[str, Any], column: str) -> None:
     """A name alone is no proof: where the values are something else, there is no such column."""
     assert columns([file(n, **values) for n in range(3)]).of(column) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "path"),
+    [
+        ({"url": "/uploads/{n}.txt", "href": "/x"}, "url"),
+        ({"url": "https://x.example.com/a/{n}.TXT?v=1"}, "url"),
+        ({"url": "https://x.example.com/{n}.html"}, None),
+        ({"url": "https://x.example.com/{n}"}, None),
+        ({"url": "x.txt"}, None),
+        ({"links": {"download": "https://x.example.com/{n}"}}, "links.download"),
+        ({"_links": {"download": {"href": "/b/{n}"}}}, "_links.download.href"),
+        ({"download_url": 7}, None),
+    ],
+)
+def test_addresses_of_the_bytes(values: dict[str, Any], path: str | None) -> None:
+    """By their name; an address without a telling name only where it ends as the file's name."""
+    records = [json.loads(json.dumps(file(n, **values)).replace("{n}", str(n))) for n in range(3)]
+    found = markers(records).download
+    assert (found and found.path) == path
 
 
 def test_an_id_that_repeats_is_none() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Any
 
 from ..config.match import Match
@@ -20,6 +21,7 @@ from .words import (
     KINDS,
     LINK_WORDS,
     LIVE_WORDS,
+    NAMES,
     OWN,
     REMOVED,
     REMOVED_WORDS,
@@ -29,6 +31,7 @@ from .words import (
 )
 
 _FACETS = {"folder": "folder", "package": "other", "remoteitem": "shortcut", "file": "file"}
+_ADDRESSES = ("url", "href", "src", "link")
 _NEUTRAL = frozenset({"file", "folder", "shortcut", "link", "other"})
 
 
@@ -56,11 +59,12 @@ class Markers:
 
 def markers(records: Sequence[Any]) -> Markers:
     """The markers in these records."""
-    seen = [one for one in places(records) if _own(one)]
+    every = places(records)
+    seen = [one for one in every if _own(one.above)]
     flags = [one for one in seen if one.word in TRASHED and one.all(_is_bool)]
     trashed = Guess("is_trashed", flags[0].path) if flags else None
     kind = _kind(seen)
-    download = _download(seen, _files(records, kind))
+    download = _download(every, _files(records, kind))
     return Markers(kind, tuple(_gone(seen)), trashed, download)
 
 
@@ -70,8 +74,8 @@ def _files(records: Sequence[Any], kind: Kind | None) -> list[bool]:
     return [rule is None or not rule.holds(one) for one in records if isinstance(one, dict)]
 
 
-def _own(one: Seen) -> bool:
-    return all(name in OWN or name in ("links", "link") for name in one.above)
+def _own(above: Sequence[str]) -> bool:
+    return all(name in OWN or name in ("links", "link") for name in above)
 
 
 def _is_bool(value: Any) -> bool:
@@ -199,17 +203,42 @@ def _download(seen: Sequence[Seen], files: Sequence[bool]) -> Guess | None:
     """The field with the address of the bytes, by its name."""
     ranked = []
     for one in seen:
-        words = (one.word, "".join(one.above[-1:]) if one.word in ("href", "url") else "")
+        # HAL: the link's own name is its object's.
+        is_link = one.word in ("href", "url") and one.above[-1:] and one.above[-1] in DOWNLOADS
+        if not _own(one.above[:-1] if is_link else one.above):
+            continue
+        words = (one.word, one.above[-1] if is_link else "")
         rank = next((DOWNLOADS.index(word) for word in words if word in DOWNLOADS), None)
         if rank is not None and one.all(_is_address):
             ranked.append((rank, len(one.steps), one.path, one))
     if not ranked:
-        return None
+        return _by_ending(seen)
     one = min(ranked, key=lambda row: row[:3])[3]
     asked = [value for value, is_file in zip(one.values, files) if is_file]
     missing = sum(value is None or value is MISSING for value in asked)
     doubt = f"{missing} of {len(asked)} files have none" if missing else ""
     return Guess("url_field", one.path, doubt=doubt)
+
+
+def _by_ending(seen: Sequence[Seen]) -> Guess | None:
+    """An address that ends as the file's name does: ``.png`` for a ``.png``."""
+    own = [one for one in seen if _own(one.above)]
+    names = next((one for one in own if one.word in NAMES["file_name"] and one.all(is_text)), None)
+    if names is None:
+        return None
+    for one in own:
+        if one.word not in _ADDRESSES or not one.all(_is_address):
+            continue
+        pairs = [pair for pair in zip(one.values, names.values) if is_text(pair[0])]
+        if all(_ending(url) and _ending(url) == _ending(name) for url, name in pairs):
+            doubt = "a guess: these addresses end as the files' names do"
+            return Guess("url_field", one.path, doubt=doubt)
+    return None
+
+
+def _ending(value: Any) -> str:
+    text = value if isinstance(value, str) else ""
+    return PurePosixPath(text.partition("?")[0].partition("#")[0]).suffix.lower()
 
 
 def _is_address(value: Any) -> bool:

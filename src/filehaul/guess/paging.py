@@ -94,7 +94,7 @@ def paged(
         if found is not None:
             found = _proved(found, bodies, records)
             return found if posted_to is None else _in_the_body(found, posted_to)
-    return _by_query(query, records)
+    return _by_query(query, headers, records)
 
 
 def proposal(body: Any, headers: Mapping[str, str]) -> dict[str, Any]:
@@ -259,17 +259,29 @@ def _offset(
     return Paged(block, doubt, uses=frozenset(names.values()))
 
 
-def _by_query(query: Mapping[str, str], records: int | None) -> Paged:
+def _by_query(query: Mapping[str, str], headers: Mapping[str, str], records: int | None) -> Paged:
     """What the address that was asked says, where the answer says nothing."""
     for name, value in query.items():
         if bare(name) in _PAGE and value.isdecimal():
-            block = {"type": "page_number", "base_page": min(int(value), 1)}
-            block |= {"page_param": name, "total_path": None}
-            return Paged(block, "an empty page ends the listing", uses=frozenset({name}))
+            return _numbered(name, min(int(value), 1), "an empty page ends the listing")
     doubt = "nothing in the page leads to a next one"
-    if records is not None and any(bare(name) in _LIMITS for name in query):
-        doubt += ": compare the vendor's docs before you believe that these are all"
+    limit = next((name for name in query if bare(name) in _LIMITS), None)
+    if limit is not None and query[limit] == str(records):
+        doubt = f"the page is full by {limit}, so more may follow; {doubt}"
+        if "page" in bare(limit):
+            return _numbered("page", 1, doubt)
+        block = {"type": "offset", "limit": records, "total_path": None}
+        block |= {} if limit == "limit" else {"limit_param": limit}
+        return Paged(block, doubt, uses=frozenset({limit}))
+    if not headers:
+        doubt += ", and its headers were not given"
     return Paged({"type": "single_page"}, doubt)
+
+
+def _numbered(param: str, first: int, doubt: str) -> Paged:
+    """Pages by number, until one is empty."""
+    block = {"type": "page_number", "base_page": first, "page_param": param, "total_path": None}
+    return Paged(block, doubt, uses=frozenset({param}))
 
 
 def _in_the_body(found: Paged, path: str) -> Paged:
@@ -278,7 +290,8 @@ def _in_the_body(found: Paged, path: str) -> Paged:
     if block["type"] == "cursor" and path.endswith("list_folder"):  # as at Dropbox
         block |= {"type": "continuation", "path": f"{path}/continue"}
         del block["cursor_param"]
-        return replace(found, block=block)
+        doubt = f"where the following pages are asked for is a guess: {path}/continue"
+        return replace(found, block=block, doubt=doubt)
     for key in [key for key in block if key.endswith("_param")]:
         block[f"{key.removesuffix('_param')}_body_path"] = block.pop(key)
     if block["type"] == "offset":
