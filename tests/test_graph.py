@@ -30,7 +30,7 @@ def account() -> Account:
     made = new_account()
     made.put_file("Reports/2026/May.pdf", b"may" * 50)
     made.put_file("Reports/all.txt", b"all" * 50)
-    made.put_file("Plans/next.txt", b"next" * 50)
+    made.put_file("Our plans/next.txt", b"next" * 50)
     made.put_file("top.txt", b"top" * 50)
     made.put_document("Notes", {})
     made.put_shortcut("Shared", "01ELSEWHERE")
@@ -50,8 +50,8 @@ def test_the_first_sync(account: Account, rows: Rows) -> None:
     assert (report.exit_code, *numbers(report)) == (0, 4, 0, 0, 0)
     kinds = {path: row["kind"] for path, row in rows().items()}
     assert kinds == {
-        **{"Reports": "folder", "Reports/2026": "folder", "Plans": "folder", "Notes": "other"},
-        **{"Reports/2026/May.pdf": "file", "Reports/all.txt": "file", "Plans/next.txt": "file"},
+        **{"Reports": "folder", "Reports/2026": "folder", "Our plans": "folder", "Notes": "other"},
+        **{"Reports/2026/May.pdf": "file", "Reports/all.txt": "file", "Our plans/next.txt": "file"},
         **{"top.txt": "file", "Shared": "shortcut"},
     }
     may = rows()["Reports/2026/May.pdf"]
@@ -95,7 +95,7 @@ def test_the_next_syncs_ask_the_feed(account: Account, rows: Rows) -> None:
         assert len(asked(vendor, "/delta")) == len(asked(vendor, "/drive")) == 1
         account.remove(account.find("top.txt").node_id)
         account.change(account.find("Reports/all.txt").node_id, b"other")
-        account.put_file("Plans/new.txt", b"new")
+        account.put_file("Our plans/new.txt", b"new")
         vendor.clear_requests()
         report = haul(config)
     assert (report.transferred, report.deleted) == (2, 1)
@@ -115,7 +115,7 @@ def test_a_renamed_folder_takes_its_files_along(
         config = config_of(vendor)
         haul(config)
         account.rename(account.find("Reports").node_id, "Berichte")
-        account.move(account.find("Plans").node_id, account.find("Berichte/2026").node_id)
+        account.move(account.find("Our plans").node_id, account.find("Berichte/2026").node_id)
         vendor.clear_requests()
         report = haul(config)
         assert (report.exit_code, report.transferred, report.deleted) == (0, 0, 0)
@@ -124,7 +124,7 @@ def test_a_renamed_folder_takes_its_files_along(
         haul(config)
         assert len(asked(vendor, "/delta")) == 1
     paths = {path for path, row in rows().items() if row["kind"] == "file"}
-    expected = {"Berichte/2026/May.pdf", "Berichte/all.txt", "Berichte/2026/Plans/next.txt"}
+    expected = {"Berichte/2026/May.pdf", "Berichte/all.txt", "Berichte/2026/Our plans/next.txt"}
     assert paths == {*expected, "top.txt"}
     assert set(sink_files()) == paths
 
@@ -211,7 +211,7 @@ def test_the_same_in_onedrive(account: Account) -> None:
 def test_malware(account: Account) -> None:
     """Bytes that are refused, and a page in a file's place, are failed files; the others come."""
     refused = account.find("top.txt").node_id
-    html = account.find("Plans/next.txt").node_id
+    html = account.find("Our plans/next.txt").node_id
     with playing(account) as vendor:
         vendor.script(f"*/{refused}/content", Fault.status(403), times=Fault.always)
         vendor.script(f"/signed/{html}", Fault.html(), times=Fault.always)
@@ -280,7 +280,11 @@ def test_another_library(account: Account) -> None:
     assert sink_files() == {"old/a.txt": b"old"}
 
 
-BELOW = {"root:/Reports:": {"2026/May.pdf", "all.txt"}, "root:/Reports/2026:": {"May.pdf"}}
+BELOW = {
+    "root:/Reports:": {"2026/May.pdf", "all.txt"},
+    "root:/Reports/2026:": {"May.pdf"},
+    "root:/Our plans:": {"next.txt"},
+}
 
 
 @IN_MEMORY
@@ -291,7 +295,7 @@ def test_a_folder_alone(folder: str, account: Account) -> None:
     if folder == "items":
         folder = f"items/{account.find('Reports').node_id}"
     elif folder == "root":
-        expected = {"Reports/2026/May.pdf", "Reports/all.txt", "Plans/next.txt", "top.txt"}
+        expected = {"Reports/2026/May.pdf", "Reports/all.txt", "Our plans/next.txt", "top.txt"}
     with playing(account) as vendor:
         config = config_of(vendor, files={"selected": False})
         config["vendor"]["folder"] = folder

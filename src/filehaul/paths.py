@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 _STEP = re.compile(
@@ -129,8 +129,20 @@ class WhichExists:
     otherwise: Any = None
     steps: None = None
 
+    @cached_property
+    def _names(self) -> list[tuple[Any, Any]]:
+        """The paths, where each is a name: facets mostly are, and each record is asked often."""
+        steps = [path.steps for path, _ in self.paths]
+        named = all(one is not None and len(one) == 1 and type(one[0]) is str for one in steps)
+        return [(one[0], value) for one, (_, value) in zip(steps, self.paths) if named and one]
+
     def get(self, record: Any) -> Any:
         """The value that belongs to what the record has, or `MISSING`."""
+        if self._names and type(record) is dict:
+            for name, value in self._names:
+                if record.get(name) is not None:
+                    return value
+            return MISSING if self.otherwise is None else self.otherwise
         for path, value in self.paths:
             found = path.get(record)
             if found is not None and found is not MISSING:
