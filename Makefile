@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test quick check bench clean
+.PHONY: demo test quick check pages bench clean
 
 $(BIN)/.run: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -27,6 +27,9 @@ test: check
 
 quick: $(BIN)/.dev
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
+
+pages: $(BIN)/.dev
+	$(BIN)/python tests/write_pages.py
 
 bench: $(BIN)/.dev
 	$(BIN)/python -m bench

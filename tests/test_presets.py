@@ -372,6 +372,8 @@ def test_the_schema_knows_presets() -> None:
     assert not validator.is_valid({**own, "resources": [{"name": "files", "contents": {}}]})
     assert not validator.is_valid({**own, "client": {"auht": SIGN_IN}})
     assert not validator.is_valid({**own, "vendor": "bxo"})
+    assert not validator.is_valid({**own, "vendor": {"name": "box", "subjectid": "1"}})
+    assert validator.is_valid({**own, "vendor": {"name": "./acme.yaml", "any": "1"}})
     assert not validator.is_valid({**own, "vendor": None})
     assert not validator.is_valid({"sink": "files"})
 

@@ -121,8 +121,12 @@ class Described:
             "feed" if self.has_changes else _NO,
             ", ".join(self.checksums) or _NO,
             "yes" if self.exports else _NO,
-            "yes" if self.is_verified else f"but for {len(self.head.unverified)} fact(s)",
+            self._doubts(),
         )
+
+    def _doubts(self) -> str:
+        count = len(self.head.unverified)
+        return f"but for {count} fact{'s' if count > 1 else ''}" if count else "yes"
 
     def page(self) -> str:
         """All of it, as a page of Markdown."""
@@ -233,6 +237,15 @@ def table(presets: list[Described]) -> list[str]:
     rows = [_COLUMNS, *(one.row() for one in presets)]
     widths = [max(len(row[n]) for row in rows) for n in range(len(_COLUMNS))]
     return ["  ".join(cell.ljust(widths[n]) for n, cell in enumerate(row)).rstrip() for row in rows]
+
+
+def index(presets: list[Described]) -> str:
+    """The same as a table of Markdown, with links to the pages."""
+    rows = []
+    for one in presets:
+        name, title, *rest = one.row()
+        rows.append((f"[{title}](vendors/{name}.md)", f"`{name}`", *rest))
+    return _table(("", "`vendor`", *_COLUMNS[2:]), rows)
 
 
 def _listing(resource: dict[str, Any]) -> str:

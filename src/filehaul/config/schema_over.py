@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from ..vendors import names
+from .preset import read_preset
 
 _OVER = "Over"
 _DESCRIPTIONS = {
@@ -23,14 +25,14 @@ def with_presets(full: dict[str, Any]) -> None:
         definitions[f"{name}{_OVER}"] = _relaxed(block)
     bundled = {"enum": names(), "description": "a bundled preset: filehaul vendors tells of each"}
     path = {"type": "string", "pattern": r"[/\\]|\.ya?ml$", "description": "a preset of your own"}
-    block = {
+    own = {
         "type": "object",
-        "properties": {"name": {"anyOf": [bundled, path]}},
+        "properties": {"name": path},
         "required": ["name"],
-        "description": "the preset's name and its parameters",
+        "description": "a preset of your own and its parameters",
     }
     properties["vendor"] = {
-        "anyOf": [bundled, path, block, {"type": "null"}],
+        "anyOf": [bundled, path, *map(_block, names()), own, {"type": "null"}],
         "description": properties["vendor"]["description"],
     }
     blocks = {key: properties[key] for key in ("client", "resource_defaults", "resources")}
@@ -41,6 +43,25 @@ def with_presets(full: dict[str, Any]) -> None:
     full["else"] = {"required": ["client", "resources"], "properties": blocks}
     for key in blocks:
         properties[key] = {"description": _DESCRIPTIONS[key]}
+
+
+def _block(name: str) -> dict[str, Any]:
+    """A bundled preset with its parameters. One that is needed may still be left out: whether it is
+    needed, only the whole config tells.
+    """
+    head = read_preset(name, Path(), "the schema").head
+    known: dict[str, Any] = {"name": {"const": name}}
+    for parameter, one in head.parameters.items():
+        known[parameter] = {"description": one.about}
+        if one.example is not None:
+            known[parameter]["examples"] = [one.example]
+    return {
+        "type": "object",
+        "properties": known,
+        "required": ["name"],
+        "additionalProperties": False,
+        "description": f"{head.title}: {head.about}",
+    }
 
 
 def _relaxed(value: Any) -> Any:
