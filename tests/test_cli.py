@@ -98,6 +98,12 @@ def test_sync_status_plan_and_ls(tmp_path: Path) -> None:
         assert status["files"]["done"]["files"] == 12
         assert status["places"]["sink"] == str(tmp_path / "files")
         assert status["listings"][0]["complete"] is True
+        vendor.remove("id7")
+        gone = ask("plan", config)
+        assert re.findall(r"^(\w+) +- +(\w+) +\((\w+)\)$", gone.stdout, re.M) == [
+            ("tombstone", "id7", "not_listed")
+        ]
+        assert "1 thing(s) to do" in gone.stderr
     assert (tmp_path / "files/folder/f3.txt").read_bytes() == b"content 3"
 
 

@@ -115,8 +115,9 @@ def plan(config: ConfigPath, as_json: Json = False) -> None:
                 out_json(asdict(action))
             else:
                 size = "-" if action.size is None else f"{action.size}"
-                out(f"{action.action:10} {size:>14}  {action.target}  ({action.reason})")
-        say(f"{count:,} file(s) to do")
+                name = action.target or action.file_id
+                out(f"{action.action:10} {size:>14}  {name}  ({action.reason})")
+        say(f"{count:,} thing(s) to do" if count else "nothing to do")
 
 
 @app.command()

@@ -83,6 +83,7 @@ class Tombstone:
     """
 
     key: str
+    file_id: str
     deleted_at: int
     reason: str
     first_seen: int
@@ -280,15 +281,18 @@ class FilesBook:
         after = ""
         while True:
             rows = self.db.execute(
-                "SELECT key, deleted_at, delete_reason, first_seen, row_hash, last_row FROM files"
+                "SELECT key, file_id, deleted_at, delete_reason, first_seen, row_hash, last_row"
+                " FROM files"
                 " WHERE resource = ? AND deleted_at IS NOT NULL AND loaded_hash IS NOT row_hash"
                 " AND key > ? ORDER BY key LIMIT ?",
                 (resource, after, _ASKED),
             ).fetchall()
             if rows:
                 yield [
-                    Tombstone(key, at, reason, seen, version, orjson.loads(row) if row else None)
-                    for key, at, reason, seen, version, row in rows
+                    Tombstone(
+                        key, name, at, reason, seen, version, orjson.loads(row) if row else None
+                    )
+                    for key, name, at, reason, seen, version, row in rows
                 ]
             if len(rows) < _ASKED:
                 return
