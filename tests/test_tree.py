@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import dlt
 import pytest
 
+import filehaul
 from filehaul import spine
 from filehaul.config import load_config
 from filehaul.errors import ConfigError
 from filehaul.testing import Account, FakeVendor
 from filehaul.testing.plays import new_id_of
-from hauling import Confirms, haul, ledger_rows, rows_of, sink_files
+from hauling import Confirms, haul, in_the_ledger, ledger_rows, rows_of, sink_files
 
 FILE = "id,name,mimeType,parents,driveId,size,md5Checksum,modifiedTime,trashed"
 RENAMED = ["Papers", "Papers/2024", "Papers/2024/a.txt", "b.txt"]
@@ -183,6 +185,60 @@ def test_a_kill_between_renaming_and_loading_loses_no_path(
             "Papers/2024/a.txt",
             "b.txt",
         ]
+
+
+def test_a_ledger_without_folders_lists_everything() -> None:
+    """A ledger that was made again may have the change token and no folders: no path is lost."""
+    mine = account()
+    with FakeVendor.playing("drive", mine) as vendor:
+        made = config(vendor, content=None)
+        del made["sink"]
+        haul(made)
+        in_the_ledger("DELETE FROM folders")
+        mine.put_file("Reports/2024/c.txt", b"c")
+        haul(made)
+        assert ("Reports/2024/c.txt", True) in paths()
+        vendor.clear_requests()
+        haul(made)
+        assert vendor.count("/drive/v3/files") == 0
+
+
+def test_a_folder_that_is_told_of_late() -> None:
+    """A file comes into a folder that nobody told of; when the feed tells of that, the file's path
+    follows, though the feed says nothing of the file.
+    """
+    mine = account()
+    hidden = mine.put_folder("hidden")
+    mine.forbid(hidden.node_id)
+    late = mine.put_file("late.txt", b"late", extra={"parents": [hidden.node_id]})
+    with FakeVendor.playing("drive", mine) as vendor:
+        made = config(vendor, content=None)
+        del made["sink"]
+        haul(made)
+        assert ("late.txt", False) in paths()
+        mine.forbid(hidden.node_id, forbidden=False)
+        mine.rename(hidden.node_id, "shown")
+        haul(made)
+        assert ("shown/late.txt", True) in paths()
+        assert mine[late.node_id].revision == 1
+
+
+def test_as_a_dlt_source_everything_is_listed() -> None:
+    """dlt keeps no folders: each run lists all, with paths."""
+    mine = account()
+    with FakeVendor.playing("drive", mine) as vendor:
+        made = config(vendor, content=None)
+        pipeline = dlt.pipeline(
+            "tree", pipelines_dir=".dlt", destination=dlt.destinations.duckdb("dlt.duckdb")
+        )
+        for _ in range(2):
+            vendor.clear_requests()
+            pipeline.run(filehaul.file_source(made), dataset_name="rows")
+            assert vendor.count("/drive/v3/files") >= 1
+            found = rows_of("SELECT path FROM rows.files ORDER BY path", "dlt.duckdb")
+            assert [one[0] for one in found] == [
+                *("Reports", "Reports/2024", "Reports/2024/a.txt", "b.txt")
+            ]
 
 
 def test_a_parent_that_nobody_listed_ends_the_path() -> None:

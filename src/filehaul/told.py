@@ -56,8 +56,10 @@ class Told:
         if not resource.has_feed:
             return lister(resource, self.client, http, prove=prove)
         held = self.ledger.changes.held(resource.name, self.meaning) if self.may_go_on else None
-        token = None if held is None else token_of(held)
         known = self.ledger.folders.of(resource.name)
+        if resource.tree is not None and not self.ledger.folders.has(resource.name):
+            held = None  # a ledger made again may have the token, and no folders
+        token = None if held is None else token_of(held)
         return feed_lister(resource, self.client, http, token, prove=prove, known=known)
 
     # -- files that are gone ---------------------------------------------------------------

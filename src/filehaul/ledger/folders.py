@@ -17,6 +17,8 @@ CREATE TABLE folders (
     PRIMARY KEY (resource, folder_id)
 ) WITHOUT ROWID;
 """
+_LISTED = ""  # no folder's id
+_MARK = (TreeFolder(_LISTED, None, ""),)
 
 
 class FoldersBook:
@@ -35,6 +37,10 @@ class FoldersBook:
             (resource, folder_id),
         ).fetchone()
         return None if row is None else TreeFolder(*row)
+
+    def has(self, resource: str) -> bool:
+        """Whether everything was listed once: else what a feed tells of cannot be placed."""
+        return self.get(resource, _LISTED) is not None
 
     def add(self, resource: str, folders: Iterable[TreeFolder]) -> None:
         """Folders that are new; what is known of others stays."""
@@ -56,7 +62,7 @@ class FoldersBook:
             )
             self.db.executemany(
                 "INSERT OR REPLACE INTO folders VALUES (?, ?, ?, ?)",
-                [(resource, *folder) for folder in folders],
+                [(resource, *folder) for folder in (*_MARK, *folders)],
             )
 
     def forget_token(self, resource: str) -> None:

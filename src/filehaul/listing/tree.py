@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from itertools import chain, groupby
+from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -37,7 +37,7 @@ CREATE TABLE records (
 );
 CREATE TABLE pages (page INTEGER PRIMARY KEY, url TEXT NOT NULL);
 CREATE TABLE folders (folder_id TEXT PRIMARY KEY, parent_id TEXT, name TEXT) WITHOUT ROWID;
-CREATE TABLE gone (folder_id TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE bare (folder_id TEXT PRIMARY KEY) WITHOUT ROWID;
 """
 _BATCH = 1000
 _KEPT = 20_000  # folders whose path is remembered: a few megabytes
@@ -153,9 +153,9 @@ class Tree:
             yield from waiting.pages(paths.folder)
             if self.known is not None and problem is None:
                 if whole:
-                    self.known.replace(waiting.folders(paths.unknown))
+                    self.known.replace(waiting.folders())
                 else:
-                    self.known.add(waiting.folders(paths.unknown))
+                    self.known.add(waiting.folders())
         if problem is not None:
             raise problem
 
@@ -199,7 +199,7 @@ class Tree:
             if not one.ids:
                 continue
             folder_id = str(one.ids[self._id_column])
-            waiting.note_gone(folder_id)
+            waiting.note_bare(folder_id)
             known = None if self.known is None else self.known.get(folder_id)
             if known is not None and known.name is not None:
                 self.moved = self.moved or redact(folder_id)
@@ -274,9 +274,11 @@ class _Waiting:
         """A folder was told of."""
         self._fresh.append(folder)
 
-    def note_gone(self, folder_id: str) -> None:
-        """Something was told to be gone; that stays, also when all begins anew."""
-        self.db.execute("INSERT OR IGNORE INTO gone VALUES (?)", (folder_id,))
+    def note_bare(self, folder_id: str) -> None:
+        """Something of this id is gone, or is a folder that nobody told of. It stays noted, also
+        when all begins anew.
+        """
+        self.db.execute("INSERT OR IGNORE INTO bare VALUES (?)", (folder_id,))
 
     def told(self) -> list[TreeFolder]:
         """The folders of the page that came last."""
@@ -301,14 +303,13 @@ class _Waiting:
         row = self.db.execute("SELECT * FROM folders WHERE folder_id = ?", (folder_id,)).fetchone()
         return None if row is None else TreeFolder(*row)
 
-    def folders(self, unknown: set[str]) -> Iterator[TreeFolder]:
+    def folders(self) -> Iterator[TreeFolder]:
         """All of them, the roots (their name is empty), and those that were only named, or went."""
         for row in self.db.execute("SELECT * FROM folders"):
             yield TreeFolder(*row)
         for folder_id in self.roots:
             yield TreeFolder(folder_id, None, "")
-        gone = self.db.execute("SELECT folder_id FROM gone")
-        for folder_id in chain(unknown, (row[0] for row in gone)):
+        for (folder_id,) in self.db.execute("SELECT folder_id FROM bare"):
             if self.get(folder_id) is None:
                 yield TreeFolder(folder_id, None, None)
 
@@ -337,12 +338,11 @@ class _Waiting:
 
 
 class _Paths:
-    """Where each folder is. ``unknown``: folders that were named, and that nobody told of."""
+    """Where each folder is. Folders that were named, and that nobody told of, are noted."""
 
     def __init__(self, waiting: _Waiting, known: KnownFolders | None) -> None:
         self.waiting = waiting
         self.known = known
-        self.unknown: set[str] = set()
         self._found: dict[str, Folder] = {}
 
     def folder(self, folder_id: str | None) -> Folder:
@@ -364,7 +364,7 @@ class _Paths:
             if folder is None and self.known is not None:
                 folder = self.known.get(above)
             if folder is None or folder.name is None or len(names) >= _DEEPEST:
-                self.unknown.add(above)
+                self.waiting.note_bare(above)
                 whole = False
                 break
             if not folder.name:
