@@ -207,6 +207,21 @@ def test_a_preset_may_name_the_environment(monkeypatch: pytest.MonkeyPatch) -> N
     assert problem.where == "client.auth.client_id of the preset './team.yaml'"
 
 
+def test_a_preset_may_name_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``{secret: …}`` in a preset is looked up as in a config."""
+    monkeypatch.setenv("ACME__KEY", "from the vault")
+    Path("team.yaml").write_text(
+        ACME.replace("scope: files", "scope: files, client_secret: {secret: acme.key}")
+    )
+    vendor = {"name": "./team.yaml", "tenant": "blue"}
+    config = read(vendor=vendor, client={"auth": {"client_id": "a"}})
+    assert config.client.auth.client_secret == "from the vault"
+    assert ("client.auth.client_secret", "{secret: acme.key}") in config.found
+    monkeypatch.delenv("ACME__KEY")
+    problem = refused(vendor=vendor, client={"auth": {"client_id": "a"}})
+    assert problem.where == "client.auth.client_secret of the preset './team.yaml'"
+
+
 @pytest.mark.parametrize(
     ("own", "where", "message"),
     [

@@ -86,6 +86,7 @@ def test_the_verb_prints_a_row_a_vendor_and_a_page_of_one() -> None:
     assert (box["event"], box["listings"], box["checksums"]) == ("vendor", ["walk"], ["sha1"])
     assert box["parameters"]["subject_id"]["example"] == "1234567"
     assert box["capabilities"]["redirects"] is True
+    assert box["config"]["client"]["base_url"] == "https://api.box.com/2.0"
     unknown = RUNNER.invoke(app, ["vendors", "bxo"])
     assert unknown.exit_code == 4
     assert "did you mean 'box'?" in unknown.stderr

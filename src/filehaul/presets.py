@@ -7,6 +7,7 @@ print(described("box").page())     # docs/vendors/box.md
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -109,6 +110,7 @@ class Described:
             "exports": dict(self.exports),
             "verified": self.is_verified,
             **self.head.model_dump(mode="json"),
+            "config": json.loads(json.dumps(self.preset.blocks)),  # keys may be numbers
         }
 
     def row(self) -> tuple[str, ...]:

@@ -239,6 +239,8 @@ def _put_in(
 ) -> Any:
     """The preset's value with its parameters and references put in; `_GONE`: it has none."""
     if isinstance(value, dict):
+        if references is not None and set(value) == {"secret"}:
+            return references.put_in(value, place)
         inner = [
             (key, _put_in(one, f"{place}.{key}", value_of, references))
             for key, one in value.items()
