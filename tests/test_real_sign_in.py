@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from filehaul.config import load_config
 from filehaul.connect import connect
@@ -126,6 +129,44 @@ def test_a_browser_then_renewals(server, place, client_id):
         with pytest.raises(CredentialsError, match="invalid_grant") as caught:
             who(config)
         assert "filehaul.login" in caught.value.hint
+
+
+PROCESS = """
+import sys
+from filehaul.config import load_config
+from filehaul.connect import connect
+from filehaul.http import Request
+config = load_config("acme.yaml")
+with connect(config) as http:
+    print("ready", flush=True)
+    sys.stdin.readline()
+    print(http.send(Request(config.client.base_url + "/me")).status)
+"""
+
+
+def test_four_processes_at_once(server):
+    """All find the token due at once: each gets an answer, and the sign-in lives on, which this
+    server ends when a refresh token comes twice.
+    """
+    config = person_config(server, "authorization_code", "public-app")
+    login(config, person=Person(lambda _: None, Ann(), seconds=30))
+    Path("acme.yaml").write_text(yaml.safe_dump(config))
+    command = [sys.executable, "-c", PROCESS]
+    pipe = subprocess.PIPE
+    for _ in range(2):
+        change(renew_at=0)
+        due = kept()
+        all_four = [subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) for _ in range(4)]
+        try:
+            assert [one.stdout.readline() for one in all_four] == ["ready\n"] * 4
+        finally:
+            for one in all_four:
+                one.stdin.write("go\n")
+                one.stdin.flush()
+            said = [one.communicate(timeout=60)[0] for one in all_four]
+        assert said == ["200\n"] * 4
+        assert kept()["refresh_token"] != due["refresh_token"]
+    assert who(config) == "ann@example.com"
 
 
 def test_a_401_of_the_real_server(server):

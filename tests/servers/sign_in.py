@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.cookiejar
-import json
 import threading
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -13,9 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urljoin
 
-from .installs import from_npm, node
-from .running import running
-from .tokens import VERSION
+from .tokens import oidc_provider
 
 
 @contextmanager
@@ -25,23 +22,9 @@ def sign_in_server(
     """A running server; gives its address. ``jwks``: the public keys ``rsa`` and ``ec``;
     ``seconds``: how long an access token lives.
     """
-    packages = from_npm("oidc-provider", VERSION)
-
-    def command(ports: list[int]) -> list[str]:
-        settings = {
-            "packages": str(packages),
-            "issuer": f"http://127.0.0.1:{ports[0]}",
-            "port": ports[0],
-            "seconds": seconds,
-            "jwks": jwks,
-        }
-        program = Path(__file__).with_name("sign_in.mjs")
-        return [str(node()), str(program), json.dumps(settings)]
-
-    def metadata(ports: list[int]) -> str:
-        return f"http://127.0.0.1:{ports[0]}/.well-known/openid-configuration"
-
-    with running("oidc-sign-in", folder, 1, command, metadata) as (port,):
+    with oidc_provider(
+        "sign_in.mjs", folder, 1, lambda _ports: {"seconds": seconds, "jwks": jwks}
+    ) as (port,):
         yield f"http://127.0.0.1:{port}"
 
 

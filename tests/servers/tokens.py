@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import secrets
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .installs import from_npm, node
 from .running import running
@@ -30,6 +31,32 @@ class TokenServer:
     token_url: str
     introspection_url: str
     secrets: Mapping[str, str]
+
+
+@contextmanager
+def oidc_provider(
+    program: str,
+    folder: Path,
+    ports: int,
+    settings: Callable[[list[int]], Mapping[str, Any]],
+) -> Iterator[list[int]]:
+    """oidc-provider as ``program`` sets it up, told ``settings(ports)``; gives its ports."""
+    packages = from_npm("oidc-provider", VERSION)
+
+    def command(chosen: list[int]) -> list[str]:
+        told = {
+            "packages": str(packages),
+            "issuer": f"http://127.0.0.1:{chosen[0]}",
+            "port": chosen[0],
+            **settings(chosen),
+        }
+        return [str(node()), str(Path(__file__).with_name(program)), json.dumps(told)]
+
+    def metadata(chosen: list[int]) -> str:
+        return f"http://127.0.0.1:{chosen[0]}/.well-known/openid-configuration"
+
+    with running(program.removesuffix(".mjs"), folder, ports, command, metadata) as chosen:
+        yield chosen
 
 
 @contextmanager
@@ -59,23 +86,12 @@ def token_server(
         }
         for name, secret in known.items()
     ]
-    packages = from_npm("oidc-provider", VERSION)
 
-    def command(ports: list[int]) -> list[str]:
-        settings = {
-            "packages": str(packages),
-            "issuer": f"http://127.0.0.1:{ports[0]}",
-            "port": ports[0],
-            "clients": clients,
-            "tls": {"port": ports[1], "key": str(key), "cert": str(cert)},
-        }
-        program = Path(__file__).with_name("oidc.mjs")
-        return [str(node()), str(program), json.dumps(settings)]
+    def settings(ports: list[int]) -> dict[str, Any]:
+        tls = {"port": ports[1], "key": str(key), "cert": str(cert)}
+        return {"clients": clients, "tls": tls}
 
-    def metadata(ports: list[int]) -> str:
-        return f"http://127.0.0.1:{ports[0]}/.well-known/openid-configuration"
-
-    with running("oidc-provider", folder, 2, command, metadata) as (plain, tls):
+    with oidc_provider("oidc.mjs", folder, 2, settings) as (plain, tls):
         yield TokenServer(
             f"http://127.0.0.1:{plain}/token",
             f"https://127.0.0.1:{tls}/token/introspection",
