@@ -13,15 +13,15 @@ from ..config import Resource
 from ..config.changes import Changes as ChangesBlock
 from ..config.model import Client
 from ..errors import AnswerError, VendorError
-from ..http import Http, Request, Response
+from ..http import Http, Response
 from ..http.origins import resolve
-from ..json_text import dumps, loads
+from ..json_text import loads
 from ..models import Page
 from ..pagination.asking import has_more
 from ..paths import MISSING, record_path
 from ..redact import conceal, excerpt, redact
 from .answers import Answers
-from .questions import address, with_params, with_values
+from .questions import address, asked_beside, with_params, with_values
 
 Token = str | int
 _MOST_MARKS = 1_000_000
@@ -134,18 +134,7 @@ class Feed:
         return Page(number, page.records, page.size, page.body, page.headers, page.url)
 
     def _ask(self, url: str, method: str, body: dict[str, Any] | None) -> Response:
-        headers = {"Accept": "application/json", **self.resource.endpoint.headers}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        return self.http.send(
-            Request(
-                url,
-                method,
-                tuple(headers.items()),
-                None if body is None else dumps(body),
-                max_body=self.client.max_json,
-            )
-        )
+        return asked_beside(self.http, self.client, self.resource.endpoint, url, method, body)
 
     # -- tokens ----------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from urllib.parse import urlencode, urlsplit
 
 from ..config import Endpoint
 from ..config.model import Client
-from ..http import Request
+from ..http import Http, Request, Response
 from ..http.origins import resolve
 from ..json_text import dumps
 from ..pagination import Ask
@@ -43,6 +43,26 @@ def request(
         headers["Content-Type"] = "application/json"
     return Request(
         url, method, tuple(headers.items()), body, max_body=client.max_json, context=context
+    )
+
+
+def asked_beside(
+    http: Http,
+    client: Client,
+    endpoint: Endpoint,
+    url: str,
+    method: str,
+    body: dict[str, Any] | None,
+) -> Response:
+    """The answer to a question that is asked beside a listing, with its headers: for a change
+    token, for changes, for the root. Raises as `Http.send`.
+    """
+    headers = {"Accept": "application/json", **endpoint.headers}
+    if body is not None:
+        headers["Content-Type"] = "application/json"
+    written = None if body is None else dumps(body)
+    return http.send(
+        Request(url, method, tuple(headers.items()), written, max_body=client.max_json)
     )
 
 

@@ -19,14 +19,14 @@ from ..config import Resource
 from ..config.model import Client
 from ..config.walk import FolderMarks
 from ..errors import FilehaulError, VendorError
-from ..http import Http, Request
+from ..http import Http
 from ..json_text import dumps, loads, mended
 from ..models import Deletion, Folder, Page, TreeFolder
 from ..names import child_path
 from ..paths import MISSING, record_path
 from ..redact import excerpt, redact
 from .changes import Changes
-from .questions import address, with_params
+from .questions import address, asked_beside, with_params
 
 if TYPE_CHECKING:
     from . import Lister
@@ -160,8 +160,8 @@ class Tree:
             raise problem
 
     def _read(self, waiting: _Waiting) -> Iterator[Page]:
-        """Take the listing up; deletions are given on. It ends early where a feed tells that a
-        known folder is elsewhere: then the token goes.
+        """Take the listing up; deletions are given on. Where a feed tells that a known folder is
+        elsewhere, the token goes.
         """
         for page in self.listing:
             if page.deleted:
@@ -217,14 +217,10 @@ class Tree:
         if asked is None:
             return set()
         url = with_params(address(self.client, asked.path), asked.params)
-        headers = {"Accept": "application/json", **self.resource.endpoint.headers}
-        body = None if asked.json_body is None else dumps(asked.json_body)
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        request = Request(
-            url, asked.method, tuple(headers.items()), body, max_body=self.client.max_json
+        endpoint = self.resource.endpoint
+        response = asked_beside(
+            self.http, self.client, endpoint, url, asked.method, asked.json_body
         )
-        response = self.http.send(request)
         try:
             answer = loads(response.body, response.headers.get("content-type", ""))
         except ValueError:
