@@ -233,6 +233,27 @@ def test_a_run_that_is_cancelled(vendor: FakeVendor, seen: Seen) -> None:
     assert contents(vendor) <= COUNT + 16
 
 
+def test_a_crew_that_is_cancelled_begins_nothing_new(vendor: FakeVendor, seen: Seen) -> None:
+    """What its members were given and have not begun is left, however slow the vendor becomes."""
+    asked: list[int] = []
+
+    def point(_name: str) -> None:
+        if seen.outcomes and not asked:
+            vendor.script(CONTENT, Fault.latency(0.1), times=Fault.always)
+            asked.append(contents(vendor))
+            signal.raise_signal(signal.SIGTERM)
+
+    report = haul(config_for(vendor, **LIMITS), watch=Watch(point=point))
+    assert isinstance(report.error, Cancelled)
+    vendor.assert_all_fired()
+    assert len(seen.given) - len(seen.outcomes) > 100
+    assert contents(vendor) - asked[0] < 100
+    vendor.clear_scripts()
+    done = ledger_rows("SELECT count(*) FROM transfers WHERE status = 'done'")[0][0]
+    assert numbers(haul(config_for(vendor, **LIMITS))) == (COUNT - done, done, 0, 0)
+    whole(vendor)
+
+
 @pytest.mark.parametrize(
     "limits", [{"concurrency": 3}, {"concurrency": 8, "requests_per_second": 1e6}]
 )

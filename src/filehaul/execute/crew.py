@@ -7,6 +7,7 @@ import pickle
 import select
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timezone
@@ -19,7 +20,7 @@ from .messages import BATCH, LENGTH, Errand, Outcome, Setup
 # How much a member has to do (`Errand.weight`), before it gets no more: some 20 milliseconds. For
 # so long the parent plans, or writes down, and hears nobody.
 _AHEAD = 256
-_GRACE = 5.0  # seconds that a member has to end in
+_GRACE = 5.0  # seconds that they all have to end in
 
 
 class Crew:
@@ -105,6 +106,7 @@ class Crew:
     def _lose(self, member: _Member) -> list[Outcome]:
         self._poller.unregister(member.inbox)
         del self._members[member.inbox]
+        member.hang_up()
         member.end(0.0)
         numbers = [*member.has]
         if not self._members:  # nobody is left to take what waits
@@ -117,8 +119,11 @@ class Crew:
         a few seconds was never done: its bytes may be in the sink, as after a kill.
         """
         found = []
+        for member in self._members.values():
+            member.hang_up()
+        until = time.monotonic() + _GRACE
         for member in list(self._members.values()):
-            member.end(_GRACE)
+            member.end(until)
             found += [self._outcome(one) for one in member.outcomes()]
         self._members.clear()
         return found
@@ -190,14 +195,17 @@ class _Member:
                 self.load -= self.has.pop(number)
                 yield number, values
 
-    def end(self, grace: float) -> None:
-        """Let it finish what it has begun, and no more."""
+    def hang_up(self) -> None:
+        """It is to finish what it has begun, and no more."""
         assert self._process.stdin is not None
         with suppress(OSError):
             self._process.stdin.close()
+
+    def end(self, until: float) -> None:
+        """Hear what it still has to say until then (`time.monotonic`), and no more of it."""
         poller = select.poll()
         poller.register(self.inbox, select.POLLIN)
-        while poller.poll(grace * 1000) and self.read():
+        while poller.poll(max(0.0, until - time.monotonic()) * 1000) and self.read():
             pass
         self._process.kill()
         self._process.wait()

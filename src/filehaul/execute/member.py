@@ -20,6 +20,8 @@ from ..http import Authorization, Http, Request, RetryPolicy
 from ..sink import Folder
 from .messages import BATCH, LENGTH, Errand, Setup
 
+_LISTEN = 8  # errands that are begun from one look at whether they are still wanted to the next
+
 
 class _Given:
     """Credentials that somebody else looks after."""
@@ -43,6 +45,13 @@ class _Told:
         os.dup2(nothing, 0)
         os.dup2(nothing, 1)  # whatever prints must not come between the messages
         self._results: list[tuple[int, Any]] = []
+        self._line = select.poll()
+        self._line.register(self._in, 0)  # whether the other end is there is told anyway
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether nobody speaks any more, whatever was said before."""
+        return bool(self._line.poll(0))
 
     def hear(self, wait: bool) -> Any:
         """The next message; None: there is none yet. EOFError: there will be none."""
@@ -119,6 +128,8 @@ class _Work:
         waiting: deque[tuple[int, Errand]] = deque()
         while True:
             while waiting:
+                if len(waiting) % _LISTEN == 0 and self.told.is_alone:
+                    return
                 number, errand = waiting.popleft()
                 download = Download(
                     errand.task, self.sink, errand.partial, self.meter, max_size=self.max_size
