@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,12 @@ import dlt
 import pytest
 
 import filehaul
-from filehaul import spine
 from filehaul.config import load_config
 from filehaul.errors import ConfigError
 from filehaul.testing import Account, FakeVendor
 from filehaul.testing.plays import new_id_of
-from hauling import Confirms, haul, in_the_ledger, ledger_rows, rows_of, sink_files
+from hauling import haul, in_the_ledger, ledger_rows, rows_of, sink_files
+from memory_destination import BrokenError, Tables, in_place_of_the_destination
 
 FILE = "id,name,mimeType,parents,driveId,size,md5Checksum,modifiedTime,trashed"
 RENAMED = ["Papers", "Papers/2024", "Papers/2024/a.txt", "b.txt"]
@@ -22,8 +23,12 @@ PAIRS = "SELECT path, path_complete FROM acme_data.files WHERE deleted_at IS NUL
 
 
 @pytest.fixture(autouse=True)
-def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tables]:
+    """What is loaded; SQL finds it in ``acme.duckdb``."""
     monkeypatch.chdir(tmp_path)
+    found = Tables(shown=True)
+    with in_place_of_the_destination(found):
+        yield found
 
 
 def account() -> Account:
@@ -158,9 +163,7 @@ def test_what_lies_in_a_folder_goes_and_comes_with_it(what: str) -> None:
             assert len(paths()) == 4
 
 
-def test_a_kill_between_renaming_and_loading_loses_no_path(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_kill_between_renaming_and_loading_loses_no_path(tables: Tables) -> None:
     """Rows that were listed anew and never loaded are listed once more: the feed, asked from the
     old token, would not tell of them.
     """
@@ -170,14 +173,9 @@ def test_a_kill_between_renaming_and_loading_loses_no_path(
         del made["sink"]
         haul(made)
         mine.rename(mine.find("Reports").node_id, "Papers")
-
-        def killed(*_: object) -> Any:
-            raise KeyboardInterrupt
-
-        with monkeypatch.context() as patched:
-            patched.setattr(spine.Destination, "load", killed)
-            with pytest.raises(KeyboardInterrupt):
-                haul(made)
+        tables.broken = True
+        with pytest.raises(BrokenError):
+            haul(made)
         haul(made)
         assert [one[0] for one in paths()] == [
             "Papers",
@@ -278,9 +276,8 @@ def test_feeds_and_listings_without_the_root() -> None:
         ]
 
 
-def test_circles_of_folders_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_circles_of_folders_end() -> None:
     """Two folders that are in each other have a path that ends, and is not complete."""
-    monkeypatch.setattr(spine, "Destination", Confirms)
     mine = account()
     inner, outer = mine.find("Reports/2024"), mine.find("Reports")
     loop = Account(new_id=new_id_of("drive"))
@@ -290,6 +287,7 @@ def test_circles_of_folders_end(monkeypatch: pytest.MonkeyPatch) -> None:
         made = config(vendor, content=None)
         del made["sink"]
         assert haul(made).exit_code == 0
+        assert [whole for _, whole in paths()] == [False, False]
 
 
 WALK = {"root": "0", "path": "/f/{folder_id}", "folder": {"path": "a", "exists": True}}
