@@ -333,7 +333,12 @@ def test_places() -> None:
     place = place_of("https://a.example.com/drives/{drive-id}/items/{itemId}/children")
     assert place.folder == ("${ITEM_ID}", "/drives/${DRIVE_ID}/items/{folder_id}/children")
     assert place_of("https://a.example.com").path == "/"
-    for wrong in ("a.example.com/files", "ftp://a.example.com", "https://ann:pw@a.example.com/x"):
+    for wrong in (
+        "http://[",
+        "a.example.com/files",
+        "ftp://a.example.com",
+        "https://ann:pw@a.example.com/x",
+    ):
         with pytest.raises(UsageError) as problem:
             place_of(wrong)
         assert "pw" not in str(problem.value)
@@ -367,6 +372,7 @@ def test_options_that_do_not_go_together(tmp_path: Path) -> None:
         (["--from-response", tmp_path / "none.json"], "cannot be read"),
         (["--vendor", "box", "--url", "https://x"], "--url does not go with --vendor"),
         (["--url", "https://x"], "--url does not go with the four questions"),
+        (["--from-response", page, "--path", "/x"], "--path is below an address"),
     ):
         result = ask("init", target, *words)
         assert result.exit_code == 2, words
@@ -378,6 +384,16 @@ def test_options_that_do_not_go_together(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "is there already" in result.stderr
     assert target.read_text("utf-8") == "mine"
+
+
+def test_the_catalogue_alone(tmp_path: Path) -> None:
+    """An empty --sink: addresses of bytes stay a comment, and nothing is copied."""
+    draft = draft_of({"files": [file(1, download_url="/b/1")]}, sink="")
+    text = text_of(draft, "acme")
+    assert "# the catalogue alone was asked for." in text
+    path = tmp_path / "acme.yaml"
+    path.write_text(text, "utf-8")
+    assert load_config(path, offline=True).sink is None
 
 
 def test_pipes(tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import filehaul
@@ -338,3 +341,92 @@ def test_documents_of_vendors(
     assert draft.paged.block == paginator
     if content is not None:
         assert draft.content.block == content
+
+
+_LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 10**12)
+    | st.text(max_size=10)
+    | st.sampled_from(["string", "array", "object", "date-time", "#/components/schemas/F", "uri"])
+)
+_KEYS = (
+    *("type", "properties", "items", "$ref", "allOf", "oneOf", "enum", "example", "examples"),
+    *("id", "name", "format", "files", "description", "flows", "tokenUrl", "url", "schema", "in"),
+)
+_VALUES = st.recursive(
+    _LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_KEYS), inner, max_size=4)
+    ),
+    max_leaves=15,
+)
+
+
+_URLS = (
+    st.sampled_from(["/", "", "https://{a}.example.com/v1 x", "http://[", "ftp://x"]) | st.text()
+)
+_FLOW = st.fixed_dictionaries({"tokenUrl": _URLS, "authorizationUrl": _URLS})
+_SCHEMES = st.fixed_dictionaries(
+    {
+        "type": st.sampled_from(["oauth2", "http", "apiKey", "basic"]),
+        "scheme": st.sampled_from(["bearer", "basic", "digest"]),
+        "in": st.sampled_from(["header", "query", "cookie", "elsewhere"]),
+        "name": st.text(max_size=6),
+        "flows": st.dictionaries(
+            st.sampled_from(["clientCredentials", "authorizationCode", "implicit"]), _FLOW
+        ),
+    }
+)
+_SERVERS = st.lists(st.fixed_dictionaries({"url": _URLS, "variables": _VALUES}), max_size=2)
+_PARAMETERS = st.lists(
+    st.fixed_dictionaries(
+        {
+            "name": st.text(max_size=6) | st.sampled_from(["limit", "offset", "page", "cursor"]),
+            "in": st.sampled_from(["query", "header", "path"]),
+            "required": st.booleans(),
+            "schema": st.fixed_dictionaries({"maximum": _LEAVES, "default": _VALUES}),
+        }
+    ),
+    max_size=3,
+)
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    record=_VALUES,
+    scheme=_VALUES | _SCHEMES,
+    servers=_VALUES | _SERVERS,
+    parameters=_VALUES | _PARAMETERS,
+)
+def test_any_document_gives_a_config_or_a_reason(
+    record: Any, scheme: Any, servers: Any, parameters: Any
+) -> None:
+    """Whatever stands where a schema, a sign-in, a server or parameters should: never a defect."""
+    components = {"schemas": {"F": FILE, "R": record}, "securitySchemes": {"it": scheme}}
+    document = minimal({"allOf": [FILE, record]}, components=components)
+    document |= {"servers": servers, "security": [{"it": []}]}
+    document["paths"]["/docs"]["get"]["parameters"] = parameters
+    for one in (document, minimal(record, components=components)):
+        with contextlib.suppress(UsageError):
+            proposed(one, "/docs")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--path", "/docs", "--data", "{}"], "GET /docs takes no body"),
+        (["--path", "/docs", "--method", "PUT"], "no listing is asked for by PUT"),
+        (["--path", "/docs", "--method", "post"], "/docs has no POST"),
+        (["--path", "/docs", "--headers", "x"], "--headers does not go with"),
+    ],
+)
+def test_options_that_the_document_does_not_bear_out(
+    words: list[str], told: str, tmp_path: Path
+) -> None:
+    """Exit 2, what is wrong, and what there is instead."""
+    spec = tmp_path / "spec.json"
+    spec.write_text(json.dumps(minimal(FILE)), "utf-8")
+    result = CliRunner().invoke(app, ["init", "-", "--from-openapi", str(spec), *words])
+    assert result.exit_code == 2
+    assert told in result.stderr

@@ -176,6 +176,10 @@ def _asked(given: _Given, base_alone: bool = False) -> Asked:
             f"no sign-in named {given.auth!r}", where="--auth", hint="one of " + ", ".join(AUTHS)
         )
     url = given.url or given.base_url or ""
+    if given.path is not None and not url and not base_alone:
+        raise UsageError(
+            "--path is below an address", where="--path", hint="add --base-url, or --url for both"
+        )
     if given.url is None and given.base_url and given.path and not base_alone:
         url = f"{given.base_url.rstrip('/')}/{given.path.lstrip('/')}"
     headers = {}

@@ -35,8 +35,12 @@ class Place:
 
 def place_of(url: str) -> Place:
     """Raises UsageError where it is no http address."""
-    parts = urlsplit(url.strip())
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(re.sub(r"\s", "%20", url.strip()))
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        is_address = False
+    if not is_address:
         raise UsageError(
             "--url is not an address of http or https",
             where="--url",

@@ -74,7 +74,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Draft:
-    """All that a config needs. ``walk`` and ``walk_doubt``: where one folder was listed."""
+    """All that a config needs. ``walk``: where one folder was listed."""
 
     told: str
     place: Place
@@ -92,6 +92,11 @@ class Draft:
     def has_id(self) -> bool:
         """Whether something tells one file from another."""
         return self.columns.of("file_id") is not None
+
+    @property
+    def copies(self) -> bool:
+        """Whether the config can have bytes copied as it is."""
+        return self.content.is_sure and self.has_id and bool(self.asked.sink)
 
     def as_dict(self) -> dict[str, Any]:
         """What was found, for ``--json``."""
@@ -210,6 +215,15 @@ def _walk(place: Place, marked: Markers) -> dict[str, Any] | None:
     return {"root": root, "path": path, "folder": marked.kind.folder}
 
 
+def _host(url: str) -> str:
+    """Host and port of an address, without a user's name and password; empty where it has none."""
+    try:
+        parts = urlsplit(url)
+        return f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname or ""
+    except ValueError:
+        return ""
+
+
 def _content(known: Known, marked: Markers, records: Sequence[Any], notes: list[str]) -> Content:
     """The field with the address; else a path that many vendors have."""
     download, place = marked.download, known.place
@@ -221,7 +235,7 @@ def _content(known: Known, marked: Markers, records: Sequence[Any], notes: list[
         return Content({"path": Variable(path) if "${" in path else path}, doubt)
     values = [record_path(download.path).get(one) for one in records]
     urls = [one for one in values if isinstance(one, str)]
-    hosts = {urlsplit(one).netloc for one in urls} - {"", urlsplit(place.base_url).netloc}
+    hosts = set(map(_host, urls)) - {"", _host(place.base_url)}
     signed = any(map(is_secret, urls))
     if hosts and known.is_seen and place.base_url.startswith("http") and not signed:
         notes.append(

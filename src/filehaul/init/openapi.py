@@ -37,6 +37,10 @@ def from_openapi(spec: Spec, path: str | None, asked: Asked, method: str | None 
     if path is None:
         raise _which(spec)
     operation = spec.operation(path, method)
+    if operation.method == "get" and asked.data is not None:
+        raise UsageError(
+            f"GET {operation.path} takes no body", where="--data", hint="drop it, or --method POST"
+        )
     samples = Samples(spec)
     body = _answer(operation, samples)
     if operation.method == "post" and asked.data is None:
@@ -92,11 +96,15 @@ def _base_url(operation: Operation, asked: Asked) -> tuple[str, list[str]]:
     spec = operation.spec
     given = asked.url
     said = _swagger_url(spec.document) if spec.is_swagger else _server(operation)
-    if said and not urlsplit(said).netloc:
-        said = urljoin(given.rstrip("/") + "/", said) if given else ""
-    elif given:
-        said = given
-    if not said:
+    try:
+        if said and not urlsplit(said).netloc:
+            said = urljoin(given.rstrip("/") + "/", said) if given else ""
+        elif given:
+            said = given
+        is_address = urlsplit(said).scheme in ("http", "https") and bool(urlsplit(said).hostname)
+    except ValueError:
+        is_address = False
+    if not is_address:
         return variable("base_url"), ["the document names no server: base_url is to be filled in"]
     return said, []
 

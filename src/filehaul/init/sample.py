@@ -63,8 +63,9 @@ class Samples:
         for part in parts:
             whole = self._whole(part, depth + 1)
             for key, value in (whole or {}).items():
-                if key == "properties" and isinstance(made.get(key), Mapping):
-                    made[key] = {**value, **made[key]}
+                mine = made.get(key)
+                if key == "properties" and isinstance(mine, Mapping) and isinstance(value, Mapping):
+                    made[key] = {**value, **mine}
                 else:
                     made.setdefault(key, value)
         return made

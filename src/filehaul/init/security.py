@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urljoin
 
 from .spec import Operation
-from .values import variable
+from .values import Variable, variable
 
 _ID = {"client_id": variable("client_id"), "client_secret": variable("client_secret")}
 _PLACES = {"header": "header", "query": "query", "cookie": "cookie"}
@@ -72,6 +73,18 @@ def _auth(scheme: Mapping[str, Any], scopes: list[str], base_url: str) -> dict[s
     return _oauth2(scheme, scopes, base_url) if kind == "oauth2" else None
 
 
+def _absolute(base_url: str, url: str) -> str:
+    """A URL of the document, which may be relative to the API's own."""
+    try:
+        joined = urljoin(base_url, url.strip())
+    except ValueError:
+        joined = ""
+    if not joined.lower().startswith(("http://", "https://")):
+        joined = f"{variable('base_url')}/{url.strip().lstrip('/')}"
+    joined = re.sub(r"\s", "%20", joined)
+    return Variable(joined) if "${" in joined else joined
+
+
 def _oauth2(scheme: Mapping[str, Any], scopes: list[str], base_url: str) -> dict[str, Any] | None:
     """The flow for machines, else that of `filehaul login`."""
     given = scheme.get("flows")
@@ -82,11 +95,11 @@ def _oauth2(scheme: Mapping[str, Any], scopes: list[str], base_url: str) -> dict
         flow = by_name.get(name)
         if not isinstance(flow, Mapping) or not isinstance(flow.get("tokenUrl"), str):
             continue
-        token_url = urljoin(base_url, flow["tokenUrl"])
+        token_url = _absolute(base_url, flow["tokenUrl"])
         if name == "clientCredentials":
             return {"type": "oauth2", "token_url": token_url, **_ID, **scope}
         if isinstance(flow.get("authorizationUrl"), str):
-            url = urljoin(base_url, flow["authorizationUrl"])
+            url = _absolute(base_url, flow["authorizationUrl"])
             kind = {"type": "oauth2_authorization_code", "authorization_url": url}
             return {**kind, "token_url": token_url, **_ID, **scope}
     return None

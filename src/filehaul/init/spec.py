@@ -77,7 +77,13 @@ class Spec:
         if own is None:
             raise self._unknown(path)
         block = self.paths[own]
-        wanted = [method.lower()] if method else _METHODS
+        wanted = [method.lower()] if method else [*_METHODS]
+        if not set(wanted) <= set(_METHODS):
+            raise UsageError(
+                f"no listing is asked for by {wanted[0].upper()}",
+                where="--method",
+                hint="GET or POST",
+            )
         for name in wanted:
             if isinstance(block.get(name), Mapping):
                 return Operation(self, own, name, block, block[name])
@@ -119,13 +125,13 @@ class Operation:
     @cached_property
     def parameters(self) -> list[Mapping[str, Any]]:
         """Its own parameters and those of its path, each once."""
-        found: dict[tuple[Any, Any], Mapping[str, Any]] = {}
+        found: dict[tuple[str, str], Mapping[str, Any]] = {}
         for block in (self.beside, self.block):
             given = block.get("parameters")
             for one in given if isinstance(given, list) else ():
                 parameter = self.spec.followed(one)
                 if isinstance(parameter, Mapping):
-                    found[parameter.get("in"), parameter.get("name")] = parameter
+                    found[str(parameter.get("in")), str(parameter.get("name"))] = parameter
         return list(found.values())
 
     def schema_of(self, parameter: Mapping[str, Any]) -> Mapping[str, Any]:

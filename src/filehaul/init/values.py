@@ -40,4 +40,10 @@ def value(given: Any) -> str:
         text = text.replace("${", "$${")
         if _PLAIN.match(text) and text.lower() not in _WORDS:
             return text
-    return json.dumps(text, ensure_ascii=False)
+    quoted = json.dumps(text, ensure_ascii=False)
+    return "".join(one if one.isprintable() else _escaped(one) for one in quoted)
+
+
+def _escaped(one: str) -> str:
+    """A character that YAML does not take as it is, or would take for the end of a line."""
+    return f"\\u{ord(one):04x}" if ord(one) < 0x10000 else f"\\U{ord(one):08x}"

@@ -149,10 +149,9 @@ def _gone(draft: Draft) -> Iterator[str]:
 
 def _content(draft: Draft) -> Iterator[str]:
     content = draft.content
-    lead = "    " if content.is_sure and draft.has_id else "    # "
-    if lead.endswith("# "):
-        why = content.doubt or "content needs a file_id"
-        yield f"    # {_line(why)}."
+    lead = "    " if draft.copies else "    # "
+    if not draft.copies:
+        yield f"    # {_line(_why_not(draft))}."
         yield "    # Once it is right, uncomment it, and sink below:"
     yield f"{lead}content:"
     note = content.doubt if content.is_sure else ""
@@ -162,6 +161,13 @@ def _content(draft: Draft) -> Iterator[str]:
     yield from _noted(f"{lead}  verify: auto", "by the strongest that the record offers")
 
 
+def _why_not(draft: Draft) -> str:
+    """Why no bytes are copied."""
+    if draft.content.is_sure and draft.has_id:
+        return "the catalogue alone was asked for"
+    return draft.content.doubt or "content needs a file_id"
+
+
 def _layout(draft: Draft) -> str:
     named = draft.columns.of("path") or draft.columns.of("file_name") or draft.walk
     return "by_path" if named else "by_id"
@@ -169,8 +175,7 @@ def _layout(draft: Draft) -> str:
 
 def _end(draft: Draft, name: str) -> Iterator[str]:
     sink = draft.asked.sink or "./files"
-    active = draft.content.is_sure and draft.has_id and draft.asked.sink
-    yield f"{'' if active else '# '}sink: {value(sink)}"
+    yield f"{'' if draft.copies else '# '}sink: {value(sink)}"
     yield from _noted("destination: duckdb", f"writes {name}.duckdb here, dataset {name}_data")
 
 
