@@ -323,6 +323,7 @@ def test_killed_between_answer_and_rename(vendor):
     assert ask(config, clock) == 200
     assert vendor.requests[-1].headers["authorization"] == f"Bearer {newer['access_token']}"
     KEPT.with_suffix(".new").write_text('{"access_token": "half' + " " * 1000)
+    KEPT.with_suffix(".new").chmod(0o600)
     assert ask(config, clock) == 200
     assert not KEPT.with_suffix(".new").exists()
     assert vendor.token_requests == 1
@@ -377,6 +378,37 @@ def test_a_store_that_others_may_touch_is_refused(vendor, mode, what):
         ask(config)
     assert caught.value.hint.startswith("chmod ")
     assert vendor.token_requests == 1
+
+
+def test_what_somebody_else_planted(vendor):
+    """Beside the store lies a file that is not ours alone: it is not taken for our own new tokens,
+    and nothing is written through a link.
+    """
+    config, clock = config_of(vendor, vendor.grants.refresh_token()), FakeClock()
+    assert ask(config, clock) == 200
+    planted = KEPT.with_suffix(".new")
+    planted.write_text(json.dumps([{**kept(), "access_token": "theirs"}]))
+    planted.chmod(0o666)
+    with pytest.raises(ConfigError, match="others may read") as caught:
+        ask(config, clock)
+    assert str(planted) in caught.value.hint
+    planted.unlink()
+    planted.symlink_to("/dev/null")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        ask(config, clock)
+    assert vendor.token_requests == 1
+
+
+def test_tokens_are_beside_the_ledger(vendor, place, monkeypatch):
+    """A config in a folder that cannot be written, and its state elsewhere, as in containers."""
+    config = {**config_of(vendor, vendor.grants.refresh_token()), "state": "var/acme.sqlite"}
+    assert ask(config) == 200
+    assert (place / "var" / "acme.tokens.json").exists()
+    monkeypatch.setenv("FILEHAUL_STATE", str(place / "volume" / "any.sqlite"))
+    config["client"]["auth"]["refresh_token"] = vendor.grants.refresh_token()
+    assert ask(config) == 200
+    assert (place / "volume" / "acme.tokens.json").exists()
+    assert not (place / ".filehaul").exists()
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"a": 1}', '[{"renew_at": "soon", "client": "x"}]'])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,13 +13,8 @@ from .lock import only_run
 
 
 def state_path(config: Config) -> Path:
-    """The ledger's file: ``FILEHAUL_STATE``, else ``state``, else beside the config."""
-    override = os.environ.get("FILEHAUL_STATE")
-    if override:
-        return Path(override).expanduser()
-    if config.settings.state:
-        return config.folder / Path(config.settings.state).expanduser()
-    return config.home / f"{config.name}.sqlite"
+    """The ledger's file; see `Config.state`."""
+    return config.state
 
 
 @contextlib.contextmanager

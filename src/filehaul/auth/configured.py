@@ -108,10 +108,10 @@ def kept(config: Config) -> Kept:
 
 
 def token_store(config: Config) -> Store:
-    """Where the connection's tokens are kept."""
+    """Where the connection's tokens are kept: beside its ledger, wherever that is."""
     block = config.client.auth
     assert isinstance(block, KeptAuth)
-    return Store(config.home, config.name, block.store)
+    return Store(config.state.absolute().parent, config.name, block.store)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from ..errors import ConfigError
 
 _ROOM = 64 * 1024  # bytes; tokens of several kilobytes are seen
 _SERVICE = "filehaul"
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC  # nobody else's, for certain
 
 
 class Place(Protocol):
@@ -56,8 +56,12 @@ class _File:
         self.told = str(path)
 
     def read(self) -> bytes | None:
+        return self._read(self.path)
+
+    def _read(self, path: Path) -> bytes | None:
+        """What we have written there, and nobody else can have."""
         try:
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         except FileNotFoundError:
             return None
         except OSError as problem:
@@ -69,8 +73,8 @@ class _File:
             if found.st_mode & 0o077:
                 raise ConfigError(
                     "others may read the token store, or write it",
-                    where=self.told,
-                    hint=f"chmod 600 {self.told}; if others had access, sign in again",
+                    where=str(path),
+                    hint=f"chmod 600 {path}; if others had access, sign in again",
                 )
             return file.read()
 
@@ -99,12 +103,13 @@ class _File:
 
     def settle(self) -> None:
         """What is there as a whole came from the vendor: only its rename is missing."""
+        text = self._read(self.new)
+        if text is None:
+            return
         try:
-            orjson.loads(self.new.read_bytes())
+            orjson.loads(text)
             self.new.replace(self.path)
             _sync(self.path.parent)
-        except FileNotFoundError:
-            return
         except orjson.JSONDecodeError:
             self.new.unlink(missing_ok=True)
         except OSError as problem:
@@ -133,6 +138,7 @@ class _File:
                 ) from None
 
         try:
+            self.new.unlink(missing_ok=True)
             descriptor = os.open(self.new, _NEW, 0o600)
             try:
                 # Its room is taken before the vendor is asked: a full disk is met here.

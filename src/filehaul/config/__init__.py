@@ -6,6 +6,7 @@ key, its place and the nearest right one (`ConfigError`, exit 4).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -133,6 +134,15 @@ class Config:
     def home(self) -> Path:
         """Ledger, logs and dlt's working folder."""
         return self.folder / ".filehaul"
+
+    @property
+    def state(self) -> Path:
+        """The ledger's file: ``FILEHAUL_STATE``, else ``state``, else in `home`."""
+        if override := os.environ.get("FILEHAUL_STATE"):
+            return Path(override).expanduser()
+        if self.settings.state:
+            return self.folder / Path(self.settings.state).expanduser()
+        return self.home / f"{self.name}.sqlite"
 
     @cached_property
     def sink(self) -> Path | Address | None:

@@ -218,8 +218,8 @@ class KeptAuth(TokenRequest):
     account: Account | None = Field(None, description="where the vendor says who is signed in")
     store: Literal["file", "keyring"] = Field(
         "file",
-        description="where tokens are kept: .filehaul/<name>.tokens.json, which only you may "
-        "read, or the system's keyring",
+        description="where tokens are kept: <name>.tokens.json beside the ledger, which only you "
+        "may read, or the system's keyring",
     )
 
     @field_validator("redirect_uri")
