@@ -58,7 +58,7 @@ def test_the_page_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     (tmp_path / "openapi.json").write_text(json.dumps(SPEC), "utf-8")
     found = commands()
     assert [line.split()[0] for line in found] == [
-        *("curl", "filehaul", "filehaul", "export", "filehaul", "filehaul"),
+        *("curl", "filehaul", "filehaul", "export", "filehaul", "filehaul", "filehaul"),
     ]
     url: list[str] = []
     with vendor_of(lambda question: answering(url, question)) as vendor:
