@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -143,6 +144,24 @@ def test_a_file_and_a_folder_of_one_number(account: Account, box: FakeVendor) ->
     rows = rows_of("SELECT kind FROM box_data.files WHERE file_id = '7' ORDER BY 1")
     assert rows == [("file",), ("folder",), ("link",)]
     assert sync(box).transferred == 0
+
+
+def test_one_number_without_its_ledger(account: Account, box: FakeVendor) -> None:
+    """A ledger made again gives the receipt to the file alone: its bytes go with it."""
+    account.put_folder("Seven", node_id="d_7")
+    account.put_link("Link 7", "https://example.com", node_id="w_7")
+    account.put_file("seven.txt", b"seven", node_id="f_7")
+    own = {"resources": [{"name": "files", "on_delete": "remove", "deletes": {"confirm": 1}}]}
+    sync(box, **own)
+    shutil.rmtree(".filehaul")
+    report = sync(box, **own)
+    assert report.transferred == 0
+    assert "12 files and 6 receipts" in " ".join(report.warnings)
+    account.trash("f_7")
+    report = sync(box, **own)
+    assert (report.deleted, report.warnings) == (1, [])
+    assert "seven.txt" not in sink_files()
+    assert rows_of("SELECT status FROM box_data.transfers WHERE file_id = '7'") == [("gone",)]
 
 
 @pytest.mark.usefixtures("quick")

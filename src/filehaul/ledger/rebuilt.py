@@ -50,6 +50,7 @@ CROSS JOIN temp.told_receipts r
     ON r.resource = f.resource AND r.drive_id = f.drive_id AND r.file_id = f.file_id
 LEFT JOIN temp.there w ON w.path = r.target
 LEFT JOIN listings l ON l.listing_id = r.listing_id
+WHERE f.is_file -- a folder may have the number of a file
 """
 
 
