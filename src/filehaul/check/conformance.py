@@ -45,7 +45,8 @@ def conformance(
         for one in loaded.dlt_resources:
             yield Proven(f"{one.name}", "not applicable", f"dlt's engine lists it: {one.reason}")
         for resource in loaded.resources:
-            yield from _Proof(http, loaded, resource).all()
+            if resource.selected:
+                yield from _Proof(http, loaded, resource).all()
         yield from _lines("credentials", refuses_strangers(http, loaded))
 
 
@@ -122,7 +123,10 @@ class _Proof:
         return f"{len(self.rows.keys)} records, each with a key"
 
     def _in_a_row(self) -> str:
+        feed = self.resource.changes
         why = "each page is of another folder" if self.resource.walk else None
+        if feed is not None and feed.start.path is None:
+            why = "the listing is a feed, which may repeat itself"
         why = "there is one page" if sum(map(bool, self.per_page)) < 2 else why
         if why is not None:
             raise NothingHereError(why)

@@ -37,7 +37,8 @@ def refuses_strangers(http: Http, config: Config) -> Iterator[tuple[str, Callabl
     """The step, for `filehaul.check.conformance`; NothingHereError: why it is none."""
 
     def step() -> str:
-        real, resource = http.authorize, next(iter(config.resources), None)
+        selected = (one for one in config.resources if one.selected)
+        real, resource = http.authorize, next(selected, None)
         if real is None or config.client.auth is None:
             raise NothingHereError("the vendor is asked without credentials")
         if config.client.auth.type == "http_basic":
