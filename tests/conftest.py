@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from destinations import Place, place
 from hauling import NoDestination
@@ -25,6 +26,10 @@ from servers import (
     postgres,
     weed_store,
 )
+
+# How long an example takes says more of the machine than of us: CI's is shared.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
 
 # Whoever is started in the background has SIGINT ignored, and so would the tests that send it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

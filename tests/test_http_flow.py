@@ -121,7 +121,7 @@ def test_the_window():
 
 
 @pytest.mark.parametrize(
-    "sign", [Fault.status(429), Fault.status(503, retry_after=1), Fault.stall(0.6, after=10)]
+    "sign", [Fault.status(429), Fault.status(503, retry_after=1), Fault.stall(2, after=10)]
 )
 def test_fewer_after_a_sign_of_too_much(fake_vendor, sign):
     """After 429, Retry-After or a stalled connection half as many are in flight, then more again
@@ -129,7 +129,7 @@ def test_fewer_after_a_sign_of_too_much(fake_vendor, sign):
     """
     vendor = fake_vendor(FakeVendor.of_records(200, 1000, auth=False, latency=0.004))
     vendor.script("/v1/files/rec-8/content", sign)
-    settings = HttpSettings(vendor.base_url, concurrency=8, stall_timeout=0.05, retry=SOON)
+    settings = HttpSettings(vendor.base_url, concurrency=8, stall_timeout=0.5, retry=SOON)
     in_flight, sizes = [], []
     with Http(settings) as http:
         for result in http.run(contents(vendor, 200)):
@@ -173,7 +173,7 @@ class Noting(Kept):
 
 def test_a_token_request_holds_up_no_transfer(fake_vendor):
     """While another token is asked for, bytes of what is in flight go on coming."""
-    vendor = fake_vendor([FakeFile("big", "big", content=b"x" * 300_000)])
+    vendor = fake_vendor([FakeFile("big", "big", content=b"x" * 600_000)])
     vendor.script("/v1/files/big/content", Fault.slow(600_000))
     http = Http(HttpSettings(vendor.base_url, concurrency=2))
     endpoint = auth.Endpoint(vendor.token_url, vendor.client_id, vendor.client_secret)
@@ -186,14 +186,14 @@ def test_a_token_request_holds_up_no_transfer(fake_vendor):
         while not big.moments:
             yield Request(f"{vendor.base_url}/v1/files/big")
         vendor.expire_tokens()
-        vendor.script("/oauth/token", Fault.latency(0.25))
+        vendor.script("/oauth/token", Fault.latency(0.5))
         yield Request(f"{vendor.base_url}/v1/files/big")
 
     with http:
         results = list(http.run(requests()))
     vendor.assert_all_fired()
     assert all(result.error is None for result in results)
-    assert len(big.data) == 300_000
+    assert len(big.data) == 600_000
     asked = [one for one in vendor.requests if one.path == "/oauth/token"][-1].started
-    during = [moment for moment in big.moments if asked < moment < asked + 0.25]
-    assert len(during) >= 3
+    during = [moment for moment in big.moments if asked < moment < asked + 0.5]
+    assert len(during) >= 2
