@@ -30,6 +30,9 @@ _LISTING = re.compile(
     r"/(?:folders|directories|dirs|containers)/(?:items|children|contents|files|nodes|list)\Z",
     re.IGNORECASE,
 )
+_NO_WALK = (
+    "records can be folders: if this listing is of one folder, it needs a walk (docs/config.md)"
+)
 _CHILDREN = re.compile(r"(/(?:nodes|items))/(?:children|contents|nodes|list)\Z", re.IGNORECASE)
 
 
@@ -125,41 +128,24 @@ def drafted(pages: Sequence[Page], asked: Asked, known: Known | None = None) -> 
     """The config that one page, or some that follow each other, propose. Raises UsageError where
     there are no records to look at.
     """
-    first = pages[0]
-    found = arrays(first.body)
+    found = arrays(pages[0].body)
     if found is None or not any(found.records):
-        raise _no_records(first, found)
-    if known is None:
-        known = _from_url(asked.url)
+        raise _no_records(pages[0], found)
+    known = known or _from_url(asked.url)
     place = known.place
     every, odd = _records(pages, found)
-    notes = [*known.notes, *odd]
-    headers = {**first.headers, **{name.lower(): one for name, one in asked.headers.items()}}
-    paging = paged(
-        [page.body for page in pages],
-        headers,
-        known.query,
-        len(found.records),
-        place.path if asked.data is not None else None,
-    )
-    kept = {
-        name: value
-        for name, value in known.params.items()
-        if name not in paging.uses and not is_token_param(name)
-    }
     marked = markers(every)
+    notes = [*known.notes, *odd]
     if found.others:
         notes.append("arrays that were left out: " + ", ".join(found.others))
     walk = _walk(place, marked)
     if walk is None and marked.kind is not None and marked.kind.folder is not None:
-        notes.append(
-            "records can be folders: if this listing is of one folder, it needs a walk"
-            " (docs/config.md)"
-        )
+        notes.append(_NO_WALK)
+    paging = _paging(pages, asked, known, len(found.records))
     content = known.content or _content(known, marked, every, notes)
     return Draft(
         known.told or f"{len(every)} record(s) of {', '.join(page.name for page in pages)}",
-        Place(place.base_url, place.path, {**kept, **paging.params}, place.folder),
+        Place(place.base_url, place.path, _params(known, paging), place.folder),
         asked,
         found,
         paging,
@@ -170,6 +156,24 @@ def drafted(pages: Sequence[Page], asked: Asked, known: Known | None = None) -> 
         tuple(notes),
         known.auth,
     )
+
+
+def _paging(pages: Sequence[Page], asked: Asked, known: Known, records: int) -> Paged:
+    """The paginator, by all that is known. ``records``: how many the first page has."""
+    given = {name.lower(): value for name, value in asked.headers.items()}
+    posted_to = known.place.path if asked.data is not None else None
+    bodies = [page.body for page in pages]
+    return paged(bodies, {**pages[0].headers, **given}, known.query, records, posted_to)
+
+
+def _params(known: Known, paging: Paged) -> dict[str, Any]:
+    """The parameters of every request: those that the paginator sends itself are its own."""
+    kept = {
+        name: value
+        for name, value in known.params.items()
+        if name not in paging.uses and not is_token_param(name)
+    }
+    return {**kept, **paging.params}
 
 
 def _from_url(url: str) -> Known:
