@@ -127,12 +127,12 @@ def test_fewer_after_a_sign_of_too_much(fake_vendor, sign):
     """After 429, Retry-After or a stalled connection half as many are in flight, then more again
     with every four that went well.
     """
-    vendor = fake_vendor(FakeVendor.of_records(200, 1000, auth=False, latency=0.004))
+    vendor = fake_vendor(FakeVendor.of_records(400, 1000, auth=False, latency=0.01))
     vendor.script("/v1/files/rec-8/content", sign)
-    settings = HttpSettings(vendor.base_url, concurrency=8, stall_timeout=0.5, retry=SOON)
+    settings = HttpSettings(vendor.base_url, concurrency=8, stall_timeout=0.2, retry=SOON)
     in_flight, sizes = [], []
     with Http(settings) as http:
-        for result in http.run(contents(vendor, 200)):
+        for result in http.run(contents(vendor, 400)):
             assert result.error is None
             in_flight.append(http._loops[0].multi.in_flight)
             sizes.append(http._loops[0].window.size)
