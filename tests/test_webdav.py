@@ -140,6 +140,12 @@ def test_a_spelling_is_the_last_one(path: str) -> None:
     assert webdav.address_of(once) == once
 
 
+def test_a_long_address_in_another_spelling_is_read_at_once() -> None:
+    """Lower-case hex behind thousands of plain letters: nothing is tried twice."""
+    long = "/dav/" + "a" * 100_000 + "%c3%a9"
+    assert webdav.address_of(long) == long[:-6] + "%C3%A9"
+
+
 def test_refused_children_leave_a_doubt_and_vanished_ones_none() -> None:
     """403 and 423 inside the answer mean that something is missing; 404 and 410 that it is gone."""
     gone = [refused("/dav/a%20b/x", "404 Not Found"), refused("/dav/a%20b/y", "410 Gone")]

@@ -36,7 +36,7 @@ _STATUS = re.compile(r"\s*HTTP/\S+\s+(\d{3})\b")
 _ORIGIN = re.compile(r"https?://[^/]*", re.IGNORECASE)
 # An address that is spelt as we do it: an unreserved character is never encoded, any other always.
 _CANONICAL = re.compile(
-    r"(?!//)/(?:[A-Za-z0-9_.~/-]+"
+    r"(?!//)/(?:[A-Za-z0-9_.~/-]"  # one at a time: a run of them would be tried in all its parts
     r"|%(?!2[DE]|3\d|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])[0-9A-F]{2})*\Z",
     re.ASCII,
 )
