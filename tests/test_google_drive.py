@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from filehaul.testing import FakeVendor, Fault
+from filehaul.check import check
+from filehaul.config import load_config
+from filehaul.testing import Account, FakeVendor, Fault
 from filehaul.testing.conformance import Case, Proof, left_out, proofs
 from filehaul.testing.conformance.trial import trial
 from filehaul.testing.plays.drive.told import trouble
@@ -50,6 +52,16 @@ TEAM = Case(
     vendor=lambda account: {"name": "google_drive", "drive_id": account.drives["team"]},
     **COMMON,
 )
+
+
+def test_check(own_folder: Path) -> None:
+    """Nothing is odd about My Drive, whose files are in no shared drive and so have no drive_id."""
+    account = Account()
+    account.put_file("a/full.txt", b"full")
+    with FakeVendor.playing("drive", account, second_origin=True) as vendor:
+        config = {"name": "mine", "vendor": "google_drive", "client": client(vendor)}
+        found = list(check(load_config({**config, "sink": "./files"})))
+    assert [one.text for one in found if one.error or one.is_suspicious] == []
 
 
 @pytest.mark.parametrize("proof", proofs(MINE), ids=str)

@@ -35,12 +35,15 @@ _VITAL = ("size", "modified_at", "checksum")
 
 @dataclass(frozen=True)
 class Looked:
-    """A page that is looked at. ``records``: all that came; ``rows``: those with a usable key."""
+    """A page that is looked at. ``records``: all that came; ``rows``: those with a usable key.
+    ``has_preset``: a preset says where columns are, also those that not every file has.
+    """
 
     resource: Resource
     rows: Rows
     table: pa.Table
     records: Sequence[Any]
+    has_preset: bool = False
 
     @cached_property
     def guessed(self) -> Columns:
@@ -110,6 +113,8 @@ def _line(guess: Guess) -> str:
 
 def _nowhere(seen: Looked) -> Iterator[Odd]:
     """Paths that lead nowhere in every record."""
+    if seen.has_preset:
+        return
     pairs = [*sources_of(seen.resource).items()]
     checksums = [("checksum", source) for _, source in checksums_of(seen.resource)]
     if all(_is_nowhere(seen, source) for _, source in checksums):

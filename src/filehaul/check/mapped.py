@@ -20,11 +20,12 @@ _MOST_REJECTS = 5
 
 
 def mapped(
-    resource: Resource, shape: Shape, rows: Rows, records: Sequence[Any]
+    resource: Resource, shape: Shape, rows: Rows, records: Sequence[Any], has_preset: bool = False
 ) -> Iterator[Finding]:
     """The table of a page, and a line for each thing in it that is suspicious.
 
-    ``records``: all that came, those without a usable key included.
+    ``records``: all that came, those without a usable key included. ``has_preset``: the config
+    names one.
     """
     what = f"fields {resource.name}"
     table = shape.table(rows)
@@ -32,7 +33,7 @@ def mapped(
     said = ", ".join(f"{role}: {path}" for role, path in chosen.items())
     columns = tuple(_columns(resource, table))
     yield Finding(what, said or "no usual names; every column is kept", columns=columns)
-    seen = Looked(resource, rows, table, records)
+    seen = Looked(resource, rows, table, records, has_preset)
     odd = f"mapped {resource.name}"
     if not seen.files:
         yield Finding(odd, "no file is on the page: what files have cannot be checked")

@@ -47,7 +47,7 @@ def one_page(http: Http, config: Config, resource: Resource) -> Iterator[Finding
     if not rows.records:
         yield _nothing(what, rows, page)
         return
-    yield from mapped(resource, shape, rows, records)
+    yield from mapped(resource, shape, rows, records, config.preset is not None)
     roles = roles_of(resource)
     if resource.content is not None and any(map(roles.is_file, rows.records)):
         yield from _layout(resource, rows)
