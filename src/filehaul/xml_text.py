@@ -18,13 +18,18 @@ _BETWEEN = " "  # a URI has none
 class Element:
     """One element. ``text``: its own, what stands between its children included."""
 
-    __slots__ = ("children", "name", "namespace", "text")
+    __slots__ = ("children", "name", "namespace", "parts")
 
     def __init__(self, namespace: str, name: str) -> None:
         self.namespace = namespace
         self.name = name
         self.children: list[Element] = []
-        self.text = ""
+        self.parts: list[str] = []
+
+    @property
+    def text(self) -> str:
+        """Its text as a whole: it comes in parts."""
+        return "".join(self.parts)
 
     def all(self, namespace: str, name: str) -> Iterator[Element]:
         """The children of this name."""
@@ -108,4 +113,4 @@ class _Reader:
             self.each(element)
 
     def _characters(self, text: str) -> None:
-        self.open[-1].text += text
+        self.open[-1].parts.append(text)

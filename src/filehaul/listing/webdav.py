@@ -33,7 +33,7 @@ HEADERS = {"Accept": "application/xml, text/xml", "Depth": "1"}
 """What a PROPFIND of a folder's content says, unless the config says otherwise."""
 
 _STATUS = re.compile(r"\s*HTTP/\S+\s+(\d{3})\b")
-_ORIGIN = re.compile(r"https?://[^/]*", re.IGNORECASE)
+_ORIGIN = re.compile(r"\Ahttps?://[^/]*", re.IGNORECASE)
 # An address that is spelt as we do it: an unreserved character is never encoded, any other always.
 _CANONICAL = re.compile(
     r"(?!//)/(?:[A-Za-z0-9_.~/-]"  # one at a time: a run of them would be tried in all its parts
@@ -148,7 +148,8 @@ class _Folder:
 
     def _value(self, element: Element) -> Any:
         if not element.children:
-            return element.text if element.text.strip() else None
+            text = element.text
+            return text if text.strip() else None
         found: dict[str, Any] = {}
         several: set[str] = set()
         for child in element.children:
