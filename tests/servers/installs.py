@@ -102,7 +102,7 @@ def one_of_npm(name: str, version: str, member: str) -> Path:
 
     def fetch(folder: Path) -> None:
         path = f"{program.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
-        pack = [str(program), str(npm), "pack", "--silent", f"--pack-destination={folder}"]
+        pack = [str(program), str(npm), "pack", "--loglevel=error", f"--pack-destination={folder}"]
         patience = ["--fetch-retries=1", "--fetch-retry-mintimeout=1000"]
         _get("npm's registry", [*pack, *patience, f"{name}@{version}"], {"PATH": path})
 

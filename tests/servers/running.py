@@ -117,6 +117,8 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Path, seconds: float 
         if time.monotonic() > until:
             raise TimeoutError(f"no answer within {seconds} s; {_tail(log)}")
         time.sleep(0.05)
+    if process.poll() is not None:  # somebody else took the port, and answered
+        raise Died(_tail(log))
 
 
 def _answers(url: str) -> bool:
