@@ -37,6 +37,11 @@ haul(config)
 """
 
 
+def kills(usual: int) -> int:
+    """How often a test kills at random: ``FILEHAUL_KILLS``, or as the suite has time for."""
+    return int(os.environ.get("FILEHAUL_KILLS", usual))
+
+
 def environment() -> dict[str, str]:
     """Of a process that runs the code under test, and knows what tests share."""
     places = (Path(__file__).parent, Path(filehaul.__file__).parents[1])

@@ -18,7 +18,7 @@ import pytest
 from filehaul.sink.bucket.sigv4 import Keys, signed
 from filehaul.testing import FakeFile, FakeVendor
 from hauling import config_for, contents, haul, ledger_rows, numbers
-from killing import environment
+from killing import environment, kills
 from moody_store import MoodyStore
 from servers import Store
 from servers.running import ask
@@ -48,7 +48,7 @@ def kill(name):
         os.kill(os.getpid(), signal.SIGKILL)
 haul(json.loads(sys.argv[1]), watch=Watch(point=kill))
 """
-KILLS = 12
+KILLS = kills(12)
 
 
 def start(script: str, config: dict[str, Any], *more: str) -> subprocess.Popen[bytes]:

@@ -29,11 +29,11 @@ from hauling import (
     rows_of,
     sink_files,
 )
-from killing import environment
+from killing import environment, kills
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_folder")]
 SYNC = [sys.executable, "-m", "filehaul", "sync", "acme.yaml"]
-KILLS = 20
+KILLS = kills(20)
 IN_FLIGHT = 8
 
 
@@ -111,7 +111,7 @@ def check_all(vendor: FakeVendor) -> None:
 
 
 @pytest.mark.parametrize("checksums", [True, False], ids=["checksums", "no checksums"])
-def test_killed_at_twenty_random_moments(checksums: bool) -> None:
+def test_killed_at_random_moments(checksums: bool) -> None:
     """SIGKILL again and again while files come and change, then one clean sync: all equal, no row
     twice, no partial left, and no more fetched again than what was in flight.
     """

@@ -16,12 +16,12 @@ import pytest
 
 from filehaul.testing import FakeFile, FakeVendor, Fault
 from hauling import config_for, haul, ledger_rows, receipt_of, sink_files
-from killing import environment
+from killing import environment, kills
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_folder", "no_destination")]
 CONTENT = "/v1/files/*/content"
 SIZE = 6_000_000
-KILLS = int(os.environ.get("FILEHAUL_KILLS", "7"))
+KILLS = kills(7)
 # Parts, pieces and the time between two notes are small: a kill meets all of them.
 RUN = """
 import json, os, signal, sys
@@ -93,7 +93,7 @@ def test_killed_while_large_files_come(ranges: Any, checksums: bool) -> None:
         rate = 500_000 if ranges else 1_500_000
         vendor.script(CONTENT, Fault.slow(rate), times=Fault.always)
         config = config_of(vendor, ranges)
-        kills = 0
+        killed = 0
         for number in range(KILLS):
             if number % 4 == 3:  # all that came of this one was in vain
                 put(rng.randrange(2))
@@ -108,16 +108,16 @@ def test_killed_while_large_files_come(ranges: Any, checksums: bool) -> None:
                 process.kill()
             _, words = process.communicate()
             assert process.returncode in (0, -signal.SIGKILL), words
-            kills += process.returncode != 0
+            killed += process.returncode != 0
         vendor.clear_scripts()
         process = start(config)
         assert process.wait(60) == 0, process.communicate()
         check(vendor)
         sent = sent_by(vendor)
-    assert kills >= 3
+    assert killed >= 3
     # In flight at a kill: what the sockets held, what was not on the disk, what was not noted.
-    lost = kills * 2 * ((ranges or 1) * 150_000 + 400_000)
-    print(f"{sent:,} bytes of {wanted:,}, {kills} kills")
+    lost = killed * 2 * ((ranges or 1) * 150_000 + 400_000)
+    print(f"{sent:,} bytes of {wanted:,}, {killed} killed")
     assert sent <= wanted + lost
 
 
