@@ -225,7 +225,7 @@ class Described:
 
 def described(name: str, folder: Path | str = ".") -> Described:
     """A preset by its name, or by its path, below ``folder``. Raises ConfigError."""
-    preset = read_preset(name, Path(folder), "the question")
+    preset = read_preset(name, Path(folder), "the call")
     return Described(preset, preset.path.read_text("utf-8"))
 
 
