@@ -99,10 +99,21 @@ def test_a_store_that_does_not_answer_holds_nobody_up(
         options = {"access_key_id": "key", "secret_access_key": "not-a-secret", "region": "r"}
         options["endpoint"] = f"http://127.0.0.1:{silent.getsockname()[1]}"
         config = config_for(vendor, sink={"url": "s3://lake/acme", "options": options})
-        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
-        begun = time.monotonic()
+        asked: list[float] = []
+
+        def stop_once_asked() -> None:
+            taken, _ = silent.accept()
+            with taken:
+                taken.recv(1000)
+                asked.append(time.monotonic())
+                os.kill(os.getpid(), signal.SIGTERM)
+                ended.wait(20)
+
+        ended = threading.Event()
+        threading.Thread(target=stop_once_asked, daemon=True).start()
         report = haul(config)
-        assert time.monotonic() - begun < 5
+        ended.set()
+        assert time.monotonic() - asked[0] < 5
         assert report.error is not None
         assert "the sink's store did not answer" in report.error.message
         assert (report.exit_code, vendor.request_count) == (130, 0)
