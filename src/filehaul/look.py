@@ -117,7 +117,7 @@ def _gone(listed: Listed, ledger: Ledger) -> Iterator[Action]:
         yield Action("withhold", problem.message, name, "", None, None)
     for batch in ledger.files.tombstones(name):
         for one in batch:
-            yield Action("tombstone", one.reason, name, one.file_id, None, None)
+            yield Action("tombstone", one.reason, name, one.file_id or one.key, None, None)
 
 
 def _parting(resource: Resource, ledger: Ledger, sink: str | None) -> Iterator[Action]:

@@ -34,6 +34,9 @@ DavLockDB "{room}/locks"
 TypesConfig "{room}/types"
 DocumentRoot "{room}"
 Alias "/share" "{files}"
+<Directory "/">
+  AllowOverride None
+</Directory>
 <Directory "{files}">
   Dav On
   AuthType Basic
@@ -96,7 +99,7 @@ def apache_dav(room: Path) -> Iterator[Dav]:
     is_root = os.geteuid() == 0
     if is_root:  # Apache gives up root's rights, and has to get at its files without them
         for path in (room, *room.parents):
-            if path.is_relative_to(room.parents[2]):
+            if path.stat().st_uid == os.geteuid() and not path.stat().st_mode & 0o001:
                 path.chmod(path.stat().st_mode | 0o055)
         shutil.chown(room, "www-data")
 
