@@ -31,7 +31,7 @@ def test_rows_that_were_there_throughout(
 ):
     """Rows come and go anywhere while they are listed, with any page size and look-ahead: what was
     there throughout is in the result, or the listing says that it may not be whole; no row comes
-    twice, and rows that only go never cost it its proof, if one page is asked for after the other."""
+    twice, and rows that only go never cost it its proof, if one page is asked for after another."""
     rows = Shifting(numbers(count), cap, total)
     new = iter(range(1000, 2000))
 
